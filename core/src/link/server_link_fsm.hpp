@@ -1,0 +1,113 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "base/random.hpp"
+#include "base/time.hpp"
+#include "crypto/keys.hpp"
+#include "ice/candidate.hpp"
+#include "net/endpoint.hpp"
+#include "protocol/join_token.hpp"
+#include "protocol/node_record.hpp"
+
+namespace causeway::link {
+
+enum class LinkState : std::uint8_t {
+  idle,            ///< not wanted (left, or no enrolment)
+  waiting,         ///< between tries
+  connecting,      ///< TCP and TLS
+  authenticating,
+  registering,
+  online,          ///< registered
+  leaving,         ///< deregister sent
+  refused,         ///< the server said no for good (token or identity): tries stop until the next start()
+};
+
+/// Another node as the server describes it. The record has been verified: signature by its own identity, network, expiry.
+struct NodeDescription {
+  net::IpAddress virtual_address;
+  std::string name;
+  bool online = false;
+  protocol::NodeRecord record;
+  std::vector<ice::Candidate> candidates;
+};
+
+// ---- what the link asks of its driver ----
+struct OpenConnection { std::string host; std::uint16_t port = 0; };  ///< TCP, then TLS 1.3 with the token's pins
+struct SendLine { std::string line; };                              ///< without the LF
+struct CloseConnection {};
+// ---- what it tells the node ----
+struct LinkStateChanged { LinkState state; std::string reason; };
+struct Registered {
+  net::IpAddress virtual_address;
+  net::Prefix on_link;
+  std::string name;
+  std::vector<net::Endpoint> stun_servers;
+};
+struct PeerDescribed { NodeDescription node; };  ///< reply to query or connect, or peer.changed
+/// The peer's credentials for us, by reply or notification; candidates are those for us.
+struct PeerOffered { NodeDescription node; std::string ufrag; };
+struct PeerGone { net::IpAddress virtual_address; bool for_good = false; };  ///< for_good: left or revoked, not just offline
+struct PeerUnreachable { net::IpAddress virtual_address; std::string reason; };
+struct Deregistered {};
+using LinkAction = std::variant<OpenConnection, SendLine, CloseConnection, LinkStateChanged, Registered, PeerDescribed,
+                                PeerOffered, PeerGone, PeerUnreachable, Deregistered>;
+
+/// The node's side of the conversation with the address server: connects and reconnects with full-jitter backoff (cap 5 s
+/// for the first two minutes of an outage, then 60 s; reset by a successful register), authenticates, registers, repeats
+/// what was asked for and unanswered, keeps alive. Sans-I/O; control thread.
+class ServerLinkFsm {
+ public:
+  struct Options {
+    protocol::JoinToken enrolment;              ///< servers, pins, network; its secret is sent until enrolled
+    bool enrolled = false;                      ///< the identity is already bound: no token is sent
+    std::string wished_name;
+    crypto::IdentitySecretKey identity;
+    crypto::IdentityPublicKey identity_public;
+    crypto::SessionPublicKey session_key;
+    std::uint64_t record_serial = 0;            ///< of the last record signed; the next one is higher
+  };
+  ServerLinkFsm(Options options, RandomSource& random);
+  ~ServerLinkFsm();
+
+  void start(Now now);
+  /// Leaves: deregisters if online (Deregistered follows), else goes idle at once with Deregistered.
+  void leave(Now now);
+  /// Stops without deregistering (SIGTERM): enrolment and address stay.
+  void stop(Now now);
+
+  // ---- driver events ----
+  /// TLS is up and the server's key matched a pin; `exporter` are the 32 bytes of RFC 9266.
+  void on_connected(ByteView exporter, Now now);
+  void on_line(std::string_view line, Now now);
+  /// The connection failed or ended, for this reason.
+  void on_closed(std::string_view reason, Now now);
+  void on_timeout(Now now);
+  std::optional<SteadyTime> next_timeout() const;
+
+  // ---- node's wishes; remembered over reconnects ----
+  void set_candidates(std::vector<ice::Candidate> candidates, Now now);
+  /// Asks for a peer and offers ourselves; the newest call per address counts. Repeated after each reconnect until
+  /// disconnect().
+  void connect(const net::IpAddress& virtual_address, std::string ufrag, std::vector<ice::Candidate> candidates, Now now);
+  void disconnect(const net::IpAddress& virtual_address);
+
+  std::optional<LinkAction> poll_action();
+  LinkState state() const;
+  /// The address of the server in use or last tried, "host:port".
+  std::string server() const;
+  std::uint64_t record_serial() const;
+  bool enrolled() const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace causeway::link

@@ -1,0 +1,129 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/bytes.hpp"
+#include "base/result.hpp"
+#include "base/time.hpp"
+#include "ice/candidate.hpp"
+#include "net/endpoint.hpp"
+#include "path/path.hpp"
+
+namespace causeway::plugin {
+
+enum class Kind : std::uint8_t { priority, candidate_source, transport };
+enum class InstanceState : std::uint8_t { active, loaded, draining, pinned, failed };
+
+/// One row of `causeway plugins`.
+struct PluginView {
+  std::string name;
+  Kind kind;
+  std::string version;
+  std::string abi;
+  std::string file;
+  std::uint32_t generation = 0;
+  InstanceState state;
+  std::uint64_t calls = 0;
+  std::uint64_t faults = 0;
+  std::string reason;  ///< why it is in this state; empty if nothing is to say
+};
+
+/// One local base as candidate sources see it.
+struct BaseView {
+  net::BaseId base;
+  net::Endpoint address;
+  std::string interface;
+};
+
+/// What the node tells the sources about servers, from its configuration and the address server.
+struct SourceConfiguration {
+  std::vector<net::Endpoint> stun_servers;
+};
+
+/// Results and wishes of plugins, always on the control thread.
+struct HostCallbacks {
+  /// A source found that `base` is seen as `address` from outside.
+  std::function<void(const std::string& source, net::BaseId base, ice::CandidateType, const net::Endpoint& address)>
+      candidate_found;
+  std::function<void(const std::string& source, net::BaseId base, const net::Endpoint& address)> candidate_lost;
+  /// A source has tried everything for now.
+  std::function<void(const std::string& source)> gathering_done;
+  /// Send this datagram from `base`; false if it could not be sent.
+  std::function<bool(net::BaseId base, const net::Endpoint& to, ByteView bytes)> send_udp;
+  /// The active stack changed: every ranking should be asked anew.
+  std::function<void()> ranking_changed;
+};
+
+/// Where plugin code runs. Real: one plugin thread, with a watch on its budget. Simulation: inline, at once.
+class Executor {
+ public:
+  virtual ~Executor() = default;
+  /// Runs `task` on the plugin thread, in order of submission. [thread-safe]
+  virtual void run(std::function<void()> task) = 0;
+  /// Runs `task` on the control thread. [thread-safe]
+  virtual void post_to_control(std::function<void()> task) = 0;
+};
+
+/// Loads, activates, calls, watches and unloads plugins. Control thread, but for what the executor runs elsewhere.
+class Host {
+ public:
+  struct Options {
+    std::filesystem::path private_directory;         ///< DIR/run/plugins: copies live here, mode 0700
+    std::optional<std::filesystem::path> probe_program;  ///< causewayd; nullopt: no probe (tests in one process)
+    Duration call_budget = std::chrono::milliseconds(50);
+    std::uint64_t seed = 0;                          ///< what plugins get as their random seed
+  };
+  Host(Options options, HostCallbacks callbacks, Executor& executor);
+  ~Host();
+
+  // ---- life (changing calls of the control socket land here) ----
+  /// Copy, check, probe, load, negotiate, self-check. Sources and transports become active at once, priority
+  /// plugins are `loaded` until use(). The error says what is wrong with the file and what to do.
+  Result<std::string> load(const std::filesystem::path& file, Now now);
+  struct StackEntry {
+    std::string name;
+    std::uint32_t weight_per_mille = 1000;
+  };
+  /// Replaces the whole priority stack, atomically per decision.
+  Result<void> use(const std::vector<StackEntry>& stack, Now now);
+  Result<void> reload(const std::string& name, Now now);
+  Result<void> unload(const std::string& name, Now now);
+  std::vector<PluginView> list() const;
+  /// "priority-ice", or "a:700,b:300"; "builtin" when no plugin can run.
+  std::string stack_text() const;
+
+  // ---- ranking: results come on the control thread, builtin's if the stack fails ----
+  /// Signalled priorities (1..2^31-1), one per candidate, in the same order.
+  void rank_candidates(std::vector<ice::Candidate> candidates, Now now,
+                       std::function<void(std::vector<std::uint32_t>)> done);
+  struct PairRanking {
+    std::vector<path::Score> scores;         ///< one per path, in the same order
+    std::optional<Duration> ask_again_after;
+    std::string stack;                       ///< who scored: stack_text() of the decision
+  };
+  void score_paths(const std::string& peer, std::vector<path::PathView> paths, Now now,
+                   std::function<void(PairRanking)> done);
+
+  // ---- candidate sources ----
+  void set_bases(std::vector<BaseView> bases, Now now);
+  void set_configuration(SourceConfiguration configuration, Now now);
+  /// A STUN message that no ICE agent owns and that came from an address a source sends to. False: nobody's.
+  bool on_datagram(net::BaseId base, const net::Endpoint& from, ByteView bytes, Now now);
+  void on_timeout(Now now);
+  std::optional<SteadyTime> next_timeout() const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+/// The RFC 8445 formula inside the core, used only when no priority plugin can run.
+std::uint32_t builtin_candidate_priority(const ice::Candidate& candidate, std::uint16_t local_preference);
+
+}  // namespace causeway::plugin

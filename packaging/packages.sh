@@ -1,0 +1,22 @@
+# The Debian packages that each command of ./run needs; sourced, not run.
+# shellcheck disable=SC2034
+packages_build=(
+  g++ cmake ninja-build ccache pkg-config
+  libboost1.81-dev nlohmann-json3-dev libspdlog-dev libfmt-dev libcli11-dev
+  libssl-dev libsodium-dev libsqlite3-dev libnice-dev
+  libnl-3-dev libnl-route-3-dev libcap-ng-dev
+)
+packages_test=(
+  libgtest-dev libgmock-dev openssl clang-format
+)
+packages_lab=(
+  iproute2 nftables iputils-ping procps util-linux
+  nginx-light curl openssh-server openssh-client iperf3
+  python3 jq socat tcpdump
+)
+packages_bench=(
+  libbenchmark-dev wireguard-go wireguard-tools
+)
+packages_clang=(
+  clang-16 clang-tidy libclang-rt-16-dev
+)
