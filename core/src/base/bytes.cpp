@@ -16,7 +16,8 @@ std::optional<Bytes> decode_base64(std::string_view text, int variant) {
   Bytes bytes(text.size() / 4 * 3 + 3);
   size_t length = 0;
   const char* end = nullptr;
-  if (sodium_base642bin(bytes.data(), bytes.size(), text.data(), text.size(), nullptr, &length, &end, variant) != 0 ||
+  if (sodium_base642bin(bytes.data(), bytes.size(), text.data(), text.size(), nullptr, &length, &end,
+                        variant) != 0 ||
       end != text.data() + text.size()) {
     return std::nullopt;
   }
@@ -49,7 +50,9 @@ std::string to_base64(ByteView bytes) { return encode_base64(bytes, sodium_base6
 std::optional<Bytes> from_base64(std::string_view text) {
   return decode_base64(text, sodium_base64_VARIANT_ORIGINAL);
 }
-std::string to_base64url(ByteView bytes) { return encode_base64(bytes, sodium_base64_VARIANT_URLSAFE_NO_PADDING); }
+std::string to_base64url(ByteView bytes) {
+  return encode_base64(bytes, sodium_base64_VARIANT_URLSAFE_NO_PADDING);
+}
 std::optional<Bytes> from_base64url(std::string_view text) {
   return decode_base64(text, sodium_base64_VARIANT_URLSAFE_NO_PADDING);
 }

@@ -17,7 +17,8 @@ void set_level(Level level);
 bool set_level(std::string_view name);
 
 template <class... Args>
-void write_formatted(Level level, std::string_view category, fmt::format_string<Args...> format, Args&&... args) {
+void write_formatted(Level level, std::string_view category, fmt::format_string<Args...> format,
+                     Args&&... args) {
   if (is_enabled(level)) write(level, category, fmt::format(format, std::forward<Args>(args)...));
 }
 

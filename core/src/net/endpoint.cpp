@@ -17,7 +17,8 @@ template <class Integer>
 std::optional<Integer> parse_number(std::string_view text, unsigned most) {
   unsigned value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc{} || end != text.data() + text.size() || value > most || text.empty()) return std::nullopt;
+  if (error != std::errc{} || end != text.data() + text.size() || value > most || text.empty())
+    return std::nullopt;
   return static_cast<Integer>(value);
 }
 
@@ -72,7 +73,8 @@ bool IpAddress::is_unspecified() const {
 
 bool IpAddress::is_loopback() const {
   if (is_v4()) return octets_[0] == 127;
-  return octets_[15] == 1 && std::all_of(octets_.begin(), octets_.end() - 1, [](auto octet) { return octet == 0; });
+  return octets_[15] == 1 &&
+         std::all_of(octets_.begin(), octets_.end() - 1, [](auto octet) { return octet == 0; });
 }
 
 bool IpAddress::is_link_local() const {
@@ -91,7 +93,8 @@ bool IpAddress::is_private() const {
 }
 
 bool IpAddress::is_usable_unicast() const {
-  return !is_unspecified() && !is_loopback() && !is_multicast() && !is_broadcast() && !(is_v4() && octets_[0] == 0);
+  return !is_unspecified() && !is_loopback() && !is_multicast() && !is_broadcast() &&
+         !(is_v4() && octets_[0] == 0);
 }
 
 std::optional<Endpoint> Endpoint::parse(std::string_view text) {
@@ -169,16 +172,20 @@ bool Prefix::contains(const IpAddress& candidate) const {
   return candidate.family() == address.family() && containing(candidate, length).address == address;
 }
 
-bool Prefix::overlaps(const Prefix& other) const { return contains(other.address) || other.contains(address); }
+bool Prefix::overlaps(const Prefix& other) const {
+  return contains(other.address) || other.contains(address);
+}
 
 std::string Prefix::to_string() const { return address.to_string() + "/" + std::to_string(length); }
 
 }  // namespace causeway::net
 
-std::size_t std::hash<causeway::net::IpAddress>::operator()(const causeway::net::IpAddress& address) const noexcept {
+std::size_t std::hash<causeway::net::IpAddress>::operator()(
+    const causeway::net::IpAddress& address) const noexcept {
   return std::hash<std::string_view>{}({reinterpret_cast<const char*>(address.data()), address.size()});
 }
 
-std::size_t std::hash<causeway::net::Endpoint>::operator()(const causeway::net::Endpoint& endpoint) const noexcept {
+std::size_t std::hash<causeway::net::Endpoint>::operator()(
+    const causeway::net::Endpoint& endpoint) const noexcept {
   return std::hash<causeway::net::IpAddress>{}(endpoint.address) * 31 + endpoint.port;
 }

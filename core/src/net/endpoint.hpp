@@ -83,9 +83,9 @@ struct Prefix {
   friend constexpr auto operator<=>(const Prefix&, const Prefix&) = default;
 };
 
-/// Names one local *base* of this node: whatever sends and receives for a local candidate (RFC 8445 §5.1.1.1).
-/// Today the bound UDP socket of one local address; a transport plugin's allocation gets one likewise. Never reused
-/// in a process.
+/// Names one local *base* of this node: whatever sends and receives for a local candidate (RFC 8445
+/// §5.1.1.1). Today the bound UDP socket of one local address; a transport plugin's allocation gets one
+/// likewise. Never reused in a process.
 enum class BaseId : std::uint32_t { none = 0 };
 
 }  // namespace causeway::net

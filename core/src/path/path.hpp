@@ -9,8 +9,8 @@
 #include "ice/candidate.hpp"
 #include "net/endpoint.hpp"
 
-/// A *path* is what the data plane may use to reach a peer: a valid pair. ICE checks pairs; this folder measures
-/// paths and chooses among them.
+/// A *path* is what the data plane may use to reach a peer: a valid pair. ICE checks pairs; this folder
+/// measures paths and chooses among them.
 namespace causeway::path {
 
 /// What is known of one path from its probes; a copy. Unknown is nullopt.

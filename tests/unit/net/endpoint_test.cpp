@@ -14,7 +14,8 @@ TEST(IpAddress, ParsesAndPrints) {
 }
 
 TEST(IpAddress, RefusesWhatIsNoAddress) {
-  for (const char* text : {"", "1.2.3", "1.2.3.4.5", "256.1.1.1", "1.2.3.4/24", "::1%eth0", "localhost", " 1.2.3.4"}) {
+  for (const char* text :
+       {"", "1.2.3", "1.2.3.4.5", "256.1.1.1", "1.2.3.4/24", "::1%eth0", "localhost", " 1.2.3.4"}) {
     EXPECT_FALSE(IpAddress::parse(text)) << text;
   }
   EXPECT_FALSE(IpAddress::parse(std::string_view("1.2.3.4\0x", 9)));
@@ -26,7 +27,8 @@ TEST(IpAddress, MappedAddressIsTheIpv4AddressItMeans) {
 }
 
 TEST(IpAddress, KnowsWhatACandidateMayNotBe) {
-  for (const char* text : {"127.0.0.1", "::1", "0.0.0.0", "::", "224.0.0.1", "ff02::1", "255.255.255.255", "0.1.2.3"}) {
+  for (const char* text :
+       {"127.0.0.1", "::1", "0.0.0.0", "::", "224.0.0.1", "ff02::1", "255.255.255.255", "0.1.2.3"}) {
     EXPECT_FALSE(IpAddress::parse(text)->is_usable_unicast()) << text;
   }
   for (const char* text : {"192.0.2.1", "100.64.0.1", "10.0.0.1", "2001:db8::1", "fe80::1"}) {
@@ -40,7 +42,8 @@ TEST(Endpoint, ParsesAndPrints) {
     ASSERT_TRUE(endpoint) << text;
     EXPECT_EQ(endpoint->to_string(), text);
   }
-  for (const char* text : {"198.51.100.7", ":1", "1.2.3.4:", "1.2.3.4:65536", "2001:db8::1:3478", "[1.2.3.4]:1", "1.2.3.4:-1"}) {
+  for (const char* text :
+       {"198.51.100.7", ":1", "1.2.3.4:", "1.2.3.4:65536", "2001:db8::1:3478", "[1.2.3.4]:1", "1.2.3.4:-1"}) {
     EXPECT_FALSE(Endpoint::parse(text)) << text;
   }
 }

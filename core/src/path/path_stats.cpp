@@ -1,0 +1,44 @@
+#include "path/path_stats.hpp"
+
+#include <algorithm>
+#include <bit>
+
+namespace causeway::path {
+namespace {
+
+constexpr std::uint32_t kWindow = 32;
+
+}  // namespace
+
+void PathStats::on_answer(Duration rtt) {
+  // RFC 6298 §2: SRTT and RTTVAR with alpha 1/8 and beta 1/4, RTTVAR first.
+  if (!measured_.rtt) {
+    measured_.rtt = rtt;
+    measured_.jitter = rtt / 2;
+  } else {
+    const Duration deviation = *measured_.rtt > rtt ? *measured_.rtt - rtt : rtt - *measured_.rtt;
+    measured_.jitter = (*measured_.jitter * 3 + deviation) / 4;
+    measured_.rtt = (*measured_.rtt * 7 + rtt) / 8;
+  }
+  losses_in_a_row_ = 0;
+  record_outcome(false);
+}
+
+void PathStats::on_loss() {
+  ++losses_in_a_row_;
+  record_outcome(true);
+}
+
+void PathStats::on_disconnect() {
+  ++measured_.disconnects;
+  losses_in_a_row_ = 0;
+}
+
+void PathStats::record_outcome(bool lost) {
+  recent_ = recent_ << 1 | (lost ? 1 : 0);
+  recorded_ = std::min(recorded_ + 1, kWindow);
+  measured_.loss = static_cast<double>(std::popcount(recent_)) / recorded_;
+  if (measured_.probes < UINT32_MAX) ++measured_.probes;
+}
+
+}  // namespace causeway::path

@@ -1,0 +1,31 @@
+#pragma once
+
+#include <cstdint>
+
+#include "base/time.hpp"
+#include "path/path.hpp"
+
+namespace causeway::path {
+
+/// Turns the probes of one path into Measurements. Control thread; owned by the peer's path table.
+class PathStats {
+ public:
+  void on_answer(Duration rtt);
+  void on_loss();
+  /// The path stopped being valid. What was measured stays: it is history worth having when it returns.
+  void on_disconnect();
+
+  const Measurements& measurements() const { return measured_; }
+  /// Unanswered probes since the last answer.
+  unsigned losses_in_a_row() const { return losses_in_a_row_; }
+
+ private:
+  void record_outcome(bool lost);
+
+  Measurements measured_;
+  std::uint32_t recent_ = 0;  ///< the newest 32 probes, newest in bit 0, 1 = lost
+  std::uint32_t recorded_ = 0;
+  unsigned losses_in_a_row_ = 0;
+};
+
+}  // namespace causeway::path
