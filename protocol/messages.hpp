@@ -1,0 +1,193 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "base/bytes.hpp"
+#include "base/time.hpp"
+#include "crypto/ed25519.hpp"
+#include "crypto/keys.hpp"
+#include "net/endpoint.hpp"
+#include "protocol/candidate.hpp"
+#include "protocol/json.hpp"
+#include "protocol/node_record.hpp"
+
+/// The parameters and results of each method (docs/protocol.md §1). parse() takes the "params" or "result"
+/// object of any sender: every member is checked, unknown ones are ignored, and the error names the member.
+namespace causeway::protocol {
+
+inline constexpr std::string_view kAlpn = "causeway/1";
+inline constexpr std::string_view kExporterLabel = "EXPORTER-Channel-Binding";  // RFC 9266
+inline constexpr std::size_t kExporterBytes = 32;
+inline constexpr std::size_t kMaxQueryAddresses = 1024;
+inline constexpr std::size_t kMaxUfragBytes = 256;  // RFC 8445 §5.3: 4 to 256 ice-chars
+
+namespace method {
+inline constexpr std::string_view kAuthenticate = "authenticate";
+inline constexpr std::string_view kRegister = "register";
+inline constexpr std::string_view kUpdate = "update";
+inline constexpr std::string_view kQuery = "query";
+inline constexpr std::string_view kConnect = "connect";
+inline constexpr std::string_view kDeregister = "deregister";
+inline constexpr std::string_view kPing = "ping";
+inline constexpr std::string_view kConnectOffer = "connect.offer";
+inline constexpr std::string_view kPeerChanged = "peer.changed";
+inline constexpr std::string_view kShutdown = "shutdown";
+}  // namespace method
+
+/// "causeway auth 1" ‖ 0x00 ‖ network ‖ 0x00 ‖ exporter: what the identity signs to authenticate on this TLS
+/// session.
+Bytes authentication_payload(std::string_view network, ByteView exporter);
+
+struct AuthenticateParams {
+  std::string network;
+  crypto::IdentityPublicKey identity;
+  crypto::Ed25519Signature signature{};
+  std::optional<std::string> token = {};  ///< the secret of the join token, while not enrolled
+  std::optional<std::string> name = {};   ///< wished
+  std::string version;                    ///< "causeway/0.1.0"
+
+  Json to_json() const;
+  static Result<AuthenticateParams> parse(const Json& params);
+};
+
+struct AuthenticateResult {
+  std::string name;
+  std::string user;
+  std::vector<std::string> friends;
+  std::vector<std::string> permissions;
+  std::uint32_t keepalive_s = 60;
+
+  Json to_json() const;
+  static Result<AuthenticateResult> parse(const Json& result);
+};
+
+struct RegisterParams {
+  crypto::SessionPublicKey session_key;
+  std::vector<WireCandidate> candidates;
+  std::optional<SignedRecord> record = {};
+
+  Json to_json() const;
+  static Result<RegisterParams> parse(const Json& params);
+};
+
+/// A TURN server with credentials that end (draft-uberti-behave-turn-rest).
+struct TurnServer {
+  std::string uri;
+  std::string username;
+  std::string password;
+  std::int64_t expires = 0;  ///< unix seconds; 0: they do not end
+
+  friend bool operator==(const TurnServer&, const TurnServer&) = default;
+};
+
+struct RegisterResult {
+  net::IpAddress virtual_address;
+  net::Prefix prefix;  ///< on-link
+  std::uint64_t epoch = 0;
+  std::uint32_t lease_s = 0;
+  std::vector<net::Endpoint> stun;
+  std::vector<TurnServer> turn;
+
+  Json to_json() const;
+  static Result<RegisterResult> parse(const Json& result);
+};
+
+struct UpdateParams {
+  std::optional<std::vector<WireCandidate>> candidates = {};
+  std::optional<SignedRecord> record = {};
+
+  Json to_json() const;
+  static Result<UpdateParams> parse(const Json& params);
+};
+
+/// Another node, as the server tells of it. The record is not verified by reading it.
+struct NodeInfo {
+  net::IpAddress virtual_address;
+  std::string name;
+  bool online = false;
+  SignedRecord record;
+  std::vector<WireCandidate> candidates;
+
+  Json to_json() const;
+  static Result<NodeInfo> parse(const Json& value);
+  friend bool operator==(const NodeInfo&, const NodeInfo&) = default;
+};
+
+struct QueryParams {
+  std::optional<std::vector<net::IpAddress>> addresses = {};  ///< none: "*", all that the asker may reach
+  std::optional<net::IpAddress> after = {};                   ///< go on behind this address
+
+  Json to_json() const;
+  static Result<QueryParams> parse(const Json& params);
+};
+
+struct QueryResult {
+  std::vector<NodeInfo> nodes;  ///< by rising address
+  std::vector<net::IpAddress> unreachable;
+  std::optional<net::IpAddress> next = {};  ///< there is more: ask again with `after` = this
+
+  Json to_json() const;
+  static Result<QueryResult> parse(const Json& result);
+};
+
+struct ConnectParams {
+  net::IpAddress virtual_address;
+  std::string ufrag;
+  std::vector<WireCandidate> candidates;
+
+  Json to_json() const;
+  static Result<ConnectParams> parse(const Json& params);
+};
+
+struct ConnectResult {
+  NodeInfo node;
+  std::optional<std::string> ufrag = {};  ///< the peer's newest for the asker
+
+  Json to_json() const;
+  static Result<ConnectResult> parse(const Json& result);
+};
+
+/// connect.offer: the node's candidates are those for the receiver alone.
+struct ConnectOffer {
+  NodeInfo node;
+  std::string ufrag;
+
+  Json to_json() const;
+  static Result<ConnectOffer> parse(const Json& params);
+};
+
+enum class PeerStatus : std::uint8_t {
+  offline,  ///< its connection ended; address and record stay
+  gone,     ///< it left: the address may become another's
+  revoked,  ///< put out by the administrator
+};
+std::string_view to_string(PeerStatus status);
+
+struct PeerStatusChange {
+  net::IpAddress virtual_address;
+  PeerStatus status = PeerStatus::offline;
+
+  friend bool operator==(const PeerStatusChange&, const PeerStatusChange&) = default;
+};
+
+/// peer.changed: what the peer is like, or that it is no more.
+struct PeerChanged {
+  std::variant<NodeInfo, PeerStatusChange> change;
+
+  Json to_json() const;
+  static Result<PeerChanged> parse(const Json& params);
+};
+
+struct Shutdown {
+  std::uint32_t retry_after_ms = 0;
+
+  Json to_json() const;
+  static Result<Shutdown> parse(const Json& params);
+};
+
+}  // namespace causeway::protocol
