@@ -1,0 +1,215 @@
+#include "store/state_codec.hpp"
+
+#include <fmt/format.h>
+
+#include <limits>
+#include <nlohmann/json.hpp>
+
+#include "base/bytes.hpp"
+
+namespace causeway::store {
+namespace {
+
+using Json = nlohmann::json;
+
+/// Thrown inside this file only: a member that is not as we write it.
+struct BadMember {
+  std::string name;
+};
+
+/// Reads the members of one object and notices those that nobody asked for.
+class ObjectReader {
+ public:
+  explicit ObjectReader(const Json& object, std::string_view what) : object_(object) {
+    if (!object.is_object()) throw BadMember{std::string(what)};
+  }
+  const Json& member(const char* name) {
+    const auto found = object_.find(name);
+    if (found == object_.end()) throw BadMember{name};
+    ++read_;
+    return *found;
+  }
+  const Json* optional_member(const char* name) {
+    const Json& value = member(name);
+    return value.is_null() ? nullptr : &value;
+  }
+  std::string text(const char* name) {
+    const Json& value = member(name);
+    if (!value.is_string()) throw BadMember{name};
+    return value.get<std::string>();
+  }
+  bool boolean(const char* name) {
+    const Json& value = member(name);
+    if (!value.is_boolean()) throw BadMember{name};
+    return value.get<bool>();
+  }
+  std::uint64_t number(const char* name, std::uint64_t most) {
+    const Json& value = member(name);
+    if (!value.is_number_unsigned() || value.get<std::uint64_t>() > most) throw BadMember{name};
+    return value.get<std::uint64_t>();
+  }
+  void finish() const {
+    if (read_ != object_.size()) throw BadMember{"an unknown member"};
+  }
+
+ private:
+  const Json& object_;
+  std::size_t read_ = 0;
+};
+
+template <class T>
+T parse_or_throw(const std::string& text, const char* name) {
+  const auto parsed = T::parse(text);
+  if (!parsed) throw BadMember{name};
+  return *parsed;
+}
+
+template <class T>
+std::optional<T> parse_optional(ObjectReader& object, const char* name) {
+  const Json* value = object.optional_member(name);
+  if (value == nullptr) return std::nullopt;
+  if (!value->is_string()) throw BadMember{name};
+  return parse_or_throw<T>(value->get<std::string>(), name);
+}
+
+template <class Key>
+Key read_key(ObjectReader& object, const char* name) {
+  std::string text = object.text(name);
+  auto bytes = from_base64(text);
+  auto key = bytes ? Key::from_bytes(*bytes) : std::nullopt;
+  if (bytes) wipe(*bytes);
+  wipe({reinterpret_cast<std::uint8_t*>(text.data()), text.size()});
+  if (!key) throw BadMember{name};
+  return *key;
+}
+
+template <class T, class Read>
+Result<T> guarded(Read read) {
+  try {
+    return read();
+  } catch (const BadMember& bad) {
+    return Error{fmt::format("\"{}\" is missing or not as causewayd writes it", bad.name)};
+  }
+}
+
+template <class T>
+Json text_or_null(const std::optional<T>& value) {
+  return value ? Json(value->to_string()) : Json(nullptr);
+}
+
+Enrolment read_enrolment(const Json& json) {
+  ObjectReader object(json, "enrolment");
+  Enrolment enrolment{object.text("token"), object.boolean("enrolled"), object.boolean("left")};
+  object.finish();
+  return enrolment;
+}
+
+NodeState read_state(const Json& content) {
+  ObjectReader object(content, "content");
+  NodeState state;
+  if (const Json* enrolment = object.optional_member("enrolment"))
+    state.enrolment = read_enrolment(*enrolment);
+  state.name = object.text("name");
+  state.virtual_address = parse_optional<net::IpAddress>(object, "virtual_address");
+  state.on_link = parse_optional<net::Prefix>(object, "on_link");
+  state.record_serial = object.number("record_serial", std::numeric_limits<std::uint64_t>::max());
+  const auto timestamp = from_hex(object.text("timestamp"));
+  if (!timestamp || timestamp->size() != state.timestamp.size()) throw BadMember{"timestamp"};
+  std::copy(timestamp->begin(), timestamp->end(), state.timestamp.begin());
+  const Json& ports = object.member("ports");
+  if (!ports.is_object() || ports.size() > kMaxRememberedPorts) throw BadMember{"ports"};
+  for (const auto& [address, port] : ports.items()) {
+    if (!port.is_number_unsigned() || port.get<std::uint64_t>() > 65535) throw BadMember{"ports"};
+    state.ports[parse_or_throw<net::IpAddress>(address, "ports")] = port.get<std::uint16_t>();
+  }
+  object.finish();
+  return state;
+}
+
+KnownPeer read_peer(const Json& json) {
+  ObjectReader object(json, "peers");
+  KnownPeer peer;
+  peer.virtual_address = parse_or_throw<net::IpAddress>(object.text("virtual_address"), "virtual_address");
+  auto record = protocol::SignedRecord::parse(object.member("record"));
+  if (!record) throw BadMember{"record"};
+  peer.record = std::move(*record);
+  peer.local_ufrag = object.text("local_ufrag");
+  peer.remote_ufrag = object.text("remote_ufrag");
+  const Json& paths = object.member("paths");
+  if (!paths.is_array() || paths.size() > kMaxRememberedPaths) throw BadMember{"paths"};
+  for (const Json& entry : paths) {
+    ObjectReader path(entry, "paths");
+    peer.paths.push_back({parse_or_throw<net::IpAddress>(path.text("local"), "local"),
+                          parse_or_throw<net::Endpoint>(path.text("remote"), "remote")});
+    path.finish();
+  }
+  object.finish();
+  return peer;
+}
+
+}  // namespace
+
+Json encode(const NodeKeys& keys) {
+  return {{"identity", to_base64(keys.identity.bytes)}, {"session", to_base64(keys.session.bytes)}};
+}
+
+Json encode(const NodeState& state) {
+  Json ports = Json::object();
+  for (const auto& [address, port] : state.ports)
+    ports[address.to_string()] = port;
+  Json enrolment;
+  if (state.enrolment) {
+    enrolment = {{"token", state.enrolment->token},
+                 {"enrolled", state.enrolment->enrolled},
+                 {"left", state.enrolment->left}};
+  }
+  return {{"enrolment", enrolment},
+          {"name", state.name},
+          {"virtual_address", text_or_null(state.virtual_address)},
+          {"on_link", text_or_null(state.on_link)},
+          {"record_serial", state.record_serial},
+          {"timestamp", to_hex(state.timestamp)},
+          {"ports", ports}};
+}
+
+Json encode(const std::vector<KnownPeer>& peers) {
+  Json list = Json::array();
+  for (const KnownPeer& peer : peers) {
+    Json paths = Json::array();
+    for (const auto& path : peer.paths) {
+      paths.push_back({{"local", path.local.to_string()}, {"remote", path.remote.to_string()}});
+    }
+    list.push_back({{"virtual_address", peer.virtual_address.to_string()},
+                    {"record", peer.record.to_json()},
+                    {"local_ufrag", peer.local_ufrag},
+                    {"remote_ufrag", peer.remote_ufrag},
+                    {"paths", paths}});
+  }
+  return list;
+}
+
+Result<NodeKeys> decode_keys(const Json& content) {
+  return guarded<NodeKeys>([&] {
+    ObjectReader object(content, "content");
+    NodeKeys keys{read_key<crypto::IdentitySecretKey>(object, "identity"),
+                  read_key<crypto::SessionSecretKey>(object, "session")};
+    object.finish();
+    return keys;
+  });
+}
+
+Result<NodeState> decode_state(const Json& content) {
+  return guarded<NodeState>([&] { return read_state(content); });
+}
+
+Result<std::vector<KnownPeer>> decode_known_peers(const Json& content) {
+  return guarded<std::vector<KnownPeer>>([&] {
+    if (!content.is_array() || content.size() > kMaxKnownPeers) throw BadMember{"peers"};
+    std::vector<KnownPeer> peers;
+    for (const Json& entry : content)
+      peers.push_back(read_peer(entry));
+    return peers;
+  });
+}
+
+}  // namespace causeway::store

@@ -1,0 +1,62 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "base/random.hpp"
+#include "base/result.hpp"
+#include "store/directory_lock.hpp"
+#include "store/node_state.hpp"
+
+namespace causeway::store {
+
+/// The daemon's DIR: keys.json, state.json, peers.json (all 0600), version, lock. Holds the lock while it
+/// lives. Every save is atomic and on disk when it returns. A damaged file is an error that says what to do,
+/// never replaced silently. Control thread.
+class StateDirectory {
+ public:
+  /// Makes the directory (0700) and the keys when there are none. Errors: no permission or read-only, in use
+  /// by another process, of another version, damaged, writable by others.
+  static Result<StateDirectory> open(const std::filesystem::path& directory, RandomSource& random);
+
+  const std::filesystem::path& path() const { return path_; }
+  const NodeKeys& keys() const { return keys_; }
+  const NodeState& state() const { return state_; }
+  const std::vector<KnownPeer>& known_peers() const { return known_peers_; }
+
+  /// These change one part of state() and write it, if it is not the same already.
+  Result<void> save_enrolment(std::optional<Enrolment> enrolment);
+  /// The server has bound our identity: from here on it needs no token, and the stored one loses its secret.
+  Result<void> save_enrolled();
+  Result<void> save_address(std::string name, const net::IpAddress& address, const net::Prefix& on_link);
+  /// After a deregistration: the address is somebody else's to have.
+  Result<void> forget_address();
+  Result<void> save_record_serial(std::uint64_t serial);
+  /// Remembers the port of one local address. Beyond kMaxRememberedPorts an arbitrary other one is forgotten.
+  Result<void> save_port(const net::IpAddress& local, std::uint16_t port);
+  /// Call with each TAI64N stamp *before* it is sent. Writes only when `stamp` is not covered yet, and then
+  /// kTimestampStep seconds ahead: after a restart stamps continue above what is stored.
+  Result<void> cover_timestamp(const std::array<std::uint8_t, 12>& stamp);
+  Result<void> save_state(NodeState state);
+  /// At most kMaxKnownPeers and kMaxRememberedPaths are kept, the first ones.
+  Result<void> save_known_peers(std::vector<KnownPeer> peers);
+
+  static constexpr std::uint64_t kTimestampStep = 30;  // seconds
+
+ private:
+  StateDirectory(std::filesystem::path path, DirectoryLock lock)
+      : path_(std::move(path)), lock_(std::move(lock)) {}
+  Result<void> load(RandomSource& random);
+  Result<void> load_keys(RandomSource& random);
+
+  std::filesystem::path path_;
+  DirectoryLock lock_;
+  NodeKeys keys_;
+  NodeState state_;
+  std::vector<KnownPeer> known_peers_;
+};
+
+}  // namespace causeway::store
