@@ -1,0 +1,131 @@
+#include "crypto/aead.hpp"
+
+#include <sodium.h>
+
+#include <array>
+#include <cassert>
+#include <limits>
+
+#include "crypto/evp.hpp"
+
+namespace causeway::crypto {
+namespace {
+
+using Nonce = std::array<std::uint8_t, 12>;
+
+Nonce nonce_of(std::uint64_t counter) {
+  Nonce nonce{};
+  for (std::size_t i = 0; i < 8; ++i)
+    nonce[4 + i] = static_cast<std::uint8_t>(counter >> 8 * i);
+  return nonce;
+}
+
+const EVP_CIPHER* cipher_of(AeadAlgorithm algorithm) {
+  return algorithm == AeadAlgorithm::aes_256_gcm ? evp::aes_256_gcm() : evp::chacha20_poly1305();
+}
+
+int length_of(std::size_t size) {
+  assert(size <= static_cast<std::size_t>(std::numeric_limits<int>::max()));
+  return static_cast<int>(size);
+}
+
+}  // namespace
+
+struct AeadSealer::Context {
+  evp::CipherContext cipher{EVP_CIPHER_CTX_new()};
+};
+struct AeadOpener::Context {
+  evp::CipherContext cipher{EVP_CIPHER_CTX_new()};
+};
+
+AeadSealer::AeadSealer(AeadAlgorithm algorithm, const SymmetricKey& key)
+    : context_(std::make_unique<Context>()) {
+  const auto* cipher = cipher_of(algorithm);
+  auto* context = context_->cipher.get();
+  evp::require(context && EVP_EncryptInit_ex2(context, cipher, key.bytes.data(), nullptr, nullptr) == 1,
+               "AEAD key");
+}
+AeadSealer::~AeadSealer() = default;
+AeadSealer::AeadSealer(AeadSealer&&) noexcept = default;
+AeadSealer& AeadSealer::operator=(AeadSealer&&) noexcept = default;
+
+void AeadSealer::seal(std::uint64_t counter, ByteView associated, ByteView plaintext,
+                      std::size_t padding_bytes, MutableByteView out) {
+  static constexpr std::uint8_t kZeros[16]{};
+  assert(padding_bytes < sizeof kZeros && out.size() >= plaintext.size() + padding_bytes + kAeadTagBytes);
+  auto* context = context_->cipher.get();
+  const Nonce nonce = nonce_of(counter);
+  std::uint8_t* at = out.data();
+  int written = 0;
+  bool ok = EVP_EncryptInit_ex2(context, nullptr, nullptr, nonce.data(), nullptr) == 1;
+  if (!associated.empty()) {
+    ok = ok &&
+         EVP_EncryptUpdate(context, nullptr, &written, associated.data(), length_of(associated.size())) == 1;
+  }
+  if (!plaintext.empty()) {
+    ok = ok && EVP_EncryptUpdate(context, at, &written, plaintext.data(), length_of(plaintext.size())) == 1;
+    at += plaintext.size();
+  }
+  if (padding_bytes != 0) {
+    ok = ok && EVP_EncryptUpdate(context, at, &written, kZeros, length_of(padding_bytes)) == 1;
+    at += padding_bytes;
+  }
+  ok = ok && EVP_EncryptFinal_ex(context, at, &written) == 1;
+  ok = ok && EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_GET_TAG, kAeadTagBytes, at) == 1;
+  evp::require(ok, "AEAD seal");
+}
+
+AeadOpener::AeadOpener(AeadAlgorithm algorithm, const SymmetricKey& key)
+    : context_(std::make_unique<Context>()) {
+  const auto* cipher = cipher_of(algorithm);
+  auto* context = context_->cipher.get();
+  evp::require(context && EVP_DecryptInit_ex2(context, cipher, key.bytes.data(), nullptr, nullptr) == 1,
+               "AEAD key");
+}
+AeadOpener::~AeadOpener() = default;
+AeadOpener::AeadOpener(AeadOpener&&) noexcept = default;
+AeadOpener& AeadOpener::operator=(AeadOpener&&) noexcept = default;
+
+bool AeadOpener::open(std::uint64_t counter, ByteView associated, ByteView sealed, MutableByteView out) {
+  if (sealed.size() < kAeadTagBytes) return false;
+  const std::size_t length = sealed.size() - kAeadTagBytes;
+  assert(out.size() >= length);
+  auto* context = context_->cipher.get();
+  const Nonce nonce = nonce_of(counter);
+  // Copied: OpenSSL wants it writable, and opening in place must not race with its own input.
+  std::array<std::uint8_t, kAeadTagBytes> tag;
+  std::copy_n(sealed.data() + length, kAeadTagBytes, tag.begin());
+  int written = 0;
+  bool ok = EVP_DecryptInit_ex2(context, nullptr, nullptr, nonce.data(), nullptr) == 1;
+  ok = ok && EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_SET_TAG, kAeadTagBytes, tag.data()) == 1;
+  if (!associated.empty()) {
+    ok = ok &&
+         EVP_DecryptUpdate(context, nullptr, &written, associated.data(), length_of(associated.size())) == 1;
+  }
+  evp::require(ok, "AEAD open");
+  if (length != 0 &&
+      EVP_DecryptUpdate(context, out.data(), &written, sealed.data(), length_of(length)) != 1) {
+    return false;
+  }
+  return EVP_DecryptFinal_ex(context, out.data() + length, &written) == 1;
+}
+
+void xchacha20_poly1305_seal(const SymmetricKey& key, const XNonce& nonce, ByteView associated,
+                             ByteView plaintext, MutableByteView out) {
+  static_assert(crypto_aead_xchacha20poly1305_ietf_NPUBBYTES == kXNonceBytes);
+  assert(out.size() >= plaintext.size() + kAeadTagBytes);
+  crypto_aead_xchacha20poly1305_ietf_encrypt(out.data(), nullptr, plaintext.data(), plaintext.size(),
+                                             associated.data(), associated.size(), nullptr, nonce.data(),
+                                             key.bytes.data());
+}
+
+bool xchacha20_poly1305_open(const SymmetricKey& key, const XNonce& nonce, ByteView associated,
+                             ByteView sealed, MutableByteView out) {
+  if (sealed.size() < kAeadTagBytes) return false;
+  assert(out.size() >= sealed.size() - kAeadTagBytes);
+  return crypto_aead_xchacha20poly1305_ietf_decrypt(out.data(), nullptr, nullptr, sealed.data(),
+                                                    sealed.size(), associated.data(), associated.size(),
+                                                    nonce.data(), key.bytes.data()) == 0;
+}
+
+}  // namespace causeway::crypto
