@@ -6,6 +6,10 @@
 #include <cstring>
 #include <functional>
 
+namespace causeway {
+class RandomSource;
+}
+
 namespace causeway::stun {
 
 /// The 96 random bits that name a STUN transaction (RFC 8489 §5).
@@ -13,6 +17,8 @@ struct TransactionId {
   std::array<std::uint8_t, 12> bytes{};
   friend auto operator<=>(const TransactionId&, const TransactionId&) = default;
 };
+
+TransactionId make_transaction_id(RandomSource& random);
 
 }  // namespace causeway::stun
 
