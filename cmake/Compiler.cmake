@@ -21,7 +21,9 @@ endif()
 add_library(cw_options INTERFACE)
 target_compile_options(cw_options INTERFACE
   -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual
-  -Wcast-qual -Wformat=2 -Wundef -Werror)
+  -Wcast-qual -Wformat=2 -Wundef -Werror
+  # Designated initializers leave members to their defaults on purpose.
+  -Wno-missing-field-initializers)
 target_compile_options(cw_options INTERFACE $<$<COMPILE_LANGUAGE:C>:-Wno-error=cpp>)
 # ccache can keep objects built with a precompiled header only when the header's own time stamp is ignored.
 target_compile_options(cw_options INTERFACE $<$<CXX_COMPILER_ID:GNU>:-fpch-preprocess>)

@@ -65,6 +65,9 @@ class Session {
   void on_traffic(const TrafficSnapshot& traffic, Now now);
   /// The data loop opened the first packet under this keypair (the responder's confirmation).
   void on_keypair_confirmed(std::uint32_t local_index, Now now);
+  /// Lets the peer go: forgets the handshake under way and every keypair; nothing happens until request() or an
+  /// initiation. The data loop's keypairs are the owner's to erase.
+  void reset(Now now);
   void on_timeout(Now now);
   std::optional<SteadyTime> next_timeout() const;
 

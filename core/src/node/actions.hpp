@@ -1,0 +1,69 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "dataplane/messages.hpp"
+#include "ice/candidate.hpp"
+#include "link/server_link_fsm.hpp"
+#include "net/endpoint.hpp"
+#include "path/path.hpp"
+#include "peer/peer.hpp"
+#include "store/node_state.hpp"
+
+/// All that a node asks of the world around it. The driver obeys in order.
+namespace causeway::node {
+
+/// Give the virtual NIC this address; repeated calls change it.
+struct ConfigureInterface {
+  net::IpAddress address;
+  net::Prefix on_link;
+};
+struct ClearInterface {};
+/// Names that NAME.cw resolves to, all of them.
+struct PublishNames {
+  std::vector<std::pair<std::string, net::IpAddress>> names;
+};
+/// The STUN servers that candidate sources may ask.
+struct UpdateSources {
+  std::vector<net::Endpoint> stun_servers;
+};
+struct RankCandidates {
+  std::uint64_t generation = 0;
+  std::vector<ice::Candidate> candidates;
+};
+struct ScorePeerPaths {
+  dataplane::PeerId peer = dataplane::PeerId::none;
+  std::string name;
+  std::uint64_t round = 0;
+  std::vector<path::PathView> paths;
+};
+/// A STUN message that belongs to no peer: maybe to a candidate source.
+struct OfferToSources {
+  net::BaseId base = net::BaseId::none;
+  net::Endpoint from;
+  Bytes bytes;
+};
+/// To be on disk before the next action is obeyed.
+struct SaveState {
+  store::NodeState state;
+};
+/// No later stamp has been used; to be on disk before the next action is obeyed.
+struct CoverTimestamp {
+  session::Tai64n stamp;
+};
+/// The server refused the token or identity: a daemon that was just told to join ends with this error.
+struct JoinRefused {
+  std::string reason;
+};
+/// leave() is complete.
+struct Left {};
+
+using NodeAction = std::variant<peer::SendDatagram, dataplane::Command, link::OpenConnection, link::SendLine,
+                                link::CloseConnection, ConfigureInterface, ClearInterface, PublishNames,
+                                UpdateSources, RankCandidates, ScorePeerPaths, OfferToSources, SaveState,
+                                CoverTimestamp, JoinRefused, Left>;
+
+}  // namespace causeway::node

@@ -1,0 +1,160 @@
+#pragma once
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "base/random.hpp"
+#include "base/time.hpp"
+#include "dataplane/messages.hpp"
+#include "link/server_link_fsm.hpp"
+#include "node/actions.hpp"
+#include "node/candidate_book.hpp"
+#include "node/transaction_table.hpp"
+#include "peer/peer.hpp"
+#include "session/handshake.hpp"
+#include "store/node_state.hpp"
+
+namespace causeway::node {
+
+enum class NodeStatus : std::uint8_t {
+  online,        ///< registered with the server now
+  offline,       ///< the server is not reached; tunnels stay
+  disconnected,  ///< left, or never joined
+};
+std::string_view to_string(NodeStatus status);
+
+/// A whole virtual NIC without the world: owns peers, candidates and the server link, turns events into
+/// actions. No socket, thread, clock or file: the daemon drives one, a simulation drives many. Control
+/// thread.
+class Node {
+ public:
+  struct Options {
+    store::NodeKeys keys;
+    store::NodeState state;  ///< as stored; the token inside is what start() joins with
+    std::string wished_name;
+    std::vector<net::Endpoint> extra_stun_servers;    ///< from the configuration
+    std::vector<peer::PeerDescription> static_peers;  ///< stock WireGuard
+    std::optional<net::Prefix> static_prefix;         ///< with static_address: no server assigns ours
+    std::optional<net::IpAddress> static_address;
+    ice::Agent::Options ice;
+  };
+  Node(Options options, RandomSource& random);
+  ~Node();
+  Node(const Node&) = delete;
+  Node& operator=(const Node&) = delete;
+
+  void start(Now now);
+  /// Deregisters, ends every session; Left follows.
+  void leave(Now now);
+  /// Joins again with the stored enrolment, or with a new token (text). The error says what is wrong with it.
+  Result<void> join(std::optional<std::string> token, Now now);
+  /// SIGTERM: says goodbye to nobody; enrolment and address stay.
+  void stop(Now now);
+
+  // ---- world ----
+  void on_bases_changed(peer::LocalBases bases, Now now);
+  void on_data_event(dataplane::Event&& event, bool under_load, Now now);
+  /// Sending from the control thread failed because there is no way from this base to there.
+  void on_send_failed(net::BaseId base, const net::Endpoint& to, Now now);
+  void on_server_connected(ByteView exporter, Now now);
+  void on_server_line(std::string_view line, Now now);
+  void on_server_closed(std::string_view reason, Now now);
+  void on_candidate_found(const std::string& source, net::BaseId base, ice::CandidateType type,
+                          const net::Endpoint& address, Now now);
+  void on_candidate_lost(const std::string& source, net::BaseId base, const net::Endpoint& address, Now now);
+  void on_candidates_ranked(std::uint64_t generation, const std::vector<std::uint32_t>& priorities, Now now);
+  void on_paths_scored(dataplane::PeerId peer, std::uint64_t round, const plugin::Host::PairRanking& ranking,
+                       Now now);
+  /// The priority stack changed: candidates and paths are ranked anew.
+  void on_ranking_changed(Now now);
+  void on_timeout(Now now);
+  std::optional<SteadyTime> next_timeout() const;
+
+  /// Asks for a connection as a packet would (`causeway ping`). False: no peer of that name or address is
+  /// known and it is no address of the network.
+  bool request_connection(const net::IpAddress& virtual_address, Now now);
+
+  std::optional<NodeAction> poll_action();
+
+  // ---- views ----
+  NodeStatus status() const;
+  const link::ServerLinkFsm* link() const { return link_.get(); }
+  const std::string& link_reason() const { return link_reason_; }
+  const store::NodeState& state() const { return state_; }
+  const session::LocalKeys& session_keys() const { return session_keys_; }
+  const crypto::IdentityPublicKey& identity() const { return identity_; }
+  /// Ours, from the server or the configuration.
+  std::optional<net::IpAddress> virtual_address() const {
+    return options_.static_address ? options_.static_address : state_.virtual_address;
+  }
+  const CandidateBook& candidates() const { return candidates_; }
+  const peer::LocalBases& bases() const { return bases_; }
+  const std::map<dataplane::PeerId, std::unique_ptr<peer::Peer>>& peers() const { return peers_; }
+  /// By name or virtual address; null if there is none.
+  const peer::Peer* find_peer(std::string_view name_or_address) const;
+
+  struct Counters {
+    std::uint64_t stun_unclaimed = 0, handshakes_malformed = 0, handshakes_bad_mac1 = 0, cookies_sent = 0,
+                  handshakes_not_authentic = 0, handshakes_unknown_peer = 0, initiations_refused = 0;
+  };
+  const Counters& counters() const { return counters_; }
+
+ private:
+  /// An address that a packet waits for and no peer is known to have: the server has been asked.
+  struct Lookup {
+    std::string ufrag;
+    SteadyTime until;
+  };
+
+  void make_link(Now now);
+  void run(Now now);
+  void obey_link(Now now);
+  void obey_peer(peer::Peer& peer, Now now);
+  void on_stun(dataplane::ControlDatagram&& datagram, Now now);
+  void on_handshake(const dataplane::ControlDatagram& datagram, bool under_load, Now now);
+  void on_registered(const link::Registered& registered, Now now);
+  /// The peer that a description is about: made, updated or, when its keys changed, made anew. Null when
+  /// refused.
+  peer::Peer* admit(const link::NodeDescription& node, Now now);
+  peer::Peer& add_peer(peer::PeerDescription description, Now now);
+  void remove_peer(dataplane::PeerId id, Now now);
+  void remove_all_peers(Now now);
+  void forget_lookup(const net::IpAddress& address);
+  void publish_forwarding();
+  void publish_names();
+  void rank_candidates();
+  void save_state() { actions_.emplace_back(SaveState{state_}); }
+  peer::Peer* peer_at(const net::IpAddress& address);
+  peer::Peer* peer_with(dataplane::PeerId id);
+
+  Options options_;
+  RandomSource& random_;
+  store::NodeState state_;
+  session::LocalKeys session_keys_;
+  crypto::IdentityPublicKey identity_;
+  session::TimestampSource timestamps_;
+  session::IndexAllocator indices_;
+  session::HandshakeInbox inbox_;
+  peer::LocalBases bases_;
+  peer::PeerContext peer_context_;
+  std::unique_ptr<link::ServerLinkFsm> link_;
+  std::string link_reason_;
+  CandidateBook candidates_;
+  TransactionTable transactions_;
+  std::map<dataplane::PeerId, std::unique_ptr<peer::Peer>> peers_;
+  std::unordered_map<crypto::SessionPublicKey, dataplane::PeerId> peer_by_key_;
+  std::unordered_map<net::IpAddress, dataplane::PeerId> peer_by_address_;
+  std::unordered_map<std::string, dataplane::PeerId> peer_by_ufrag_;
+  std::map<net::IpAddress, Lookup> lookups_;
+  std::uint32_t next_peer_ = 1;
+  Counters counters_;
+  std::deque<NodeAction> actions_;
+};
+
+}  // namespace causeway::node

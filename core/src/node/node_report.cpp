@@ -1,0 +1,210 @@
+#include "node/node_report.hpp"
+
+#include <nlohmann/json.hpp>
+
+namespace causeway::node {
+namespace {
+
+using Json = nlohmann::json;
+
+Json milliseconds(std::optional<Duration> duration) {
+  return duration ? Json(to_milliseconds(*duration)) : Json(nullptr);
+}
+
+/// A steady moment as wall time, for people and scripts.
+Json wall(std::optional<SteadyTime> at, Now now) {
+  return at ? Json(format_rfc3339(now.wall - (now.steady - *at))) : Json(nullptr);
+}
+
+std::string type_text(ice::CandidateType type) { return std::string(ice::to_string(type)); }
+
+Json path_report(const peer::Peer& peer, Now now) {
+  if (!peer.data_path()) return nullptr;
+  const ice::Agent* agent = peer.agent();
+  const auto selected = peer.paths().selected();
+  const auto pair = agent && selected ? agent->pair(*selected) : std::nullopt;
+  Json path{{"remote", peer.data_path()->remote.to_string()},
+            {"transport", "udp"},
+            {"mtu", peer.data_path()->mtu},
+            {"reason", path::describe(pair ? peer.paths().reason() : path::SwitchReason::configured)},
+            {"scored_by", peer.scored_by()},
+            {"since", wall(peer.paths().selected_since(), now)}};
+  if (!pair) {
+    for (const char* unknown : {"local", "base", "rtt_ms", "jitter_ms", "loss", "priority"})
+      path[unknown] = nullptr;
+    path["local_type"] = path["remote_type"] = "host";
+    path["nominated"] = false;
+    return path;
+  }
+  const auto* entry = peer.paths().find(*selected);
+  const auto measured = entry ? entry->stats.measurements() : path::Measurements{};
+  path["local"] = pair->local.base_address.to_string();
+  path["base"] = pair->local.base_address.to_string();
+  path["local_type"] = type_text(pair->local.type);
+  path["remote_type"] = type_text(pair->remote.type);
+  path["rtt_ms"] = milliseconds(measured.rtt ? measured.rtt : pair->rtt);
+  path["jitter_ms"] = milliseconds(measured.jitter);
+  path["loss"] = measured.probes > 0 ? Json(measured.loss) : Json(nullptr);
+  path["priority"] = pair->priority;
+  path["nominated"] = pair->is_nominated;
+  return path;
+}
+
+Json peer_report(const peer::Peer& peer, Now now) {
+  const auto& description = peer.description();
+  const auto& counters = peer.counters();
+  const auto last_handshake = peer.last_handshake();
+  return {{"name", description.name},
+          {"virtual_address", description.virtual_address.to_string()},
+          {"kind", description.kind == session::PeerKind::causeway ? "causeway" : "wireguard"},
+          {"state", peer::to_string(peer.state())},
+          {"reason", peer.state_reason()},
+          {"friend", false},
+          {"public_key", description.session_key.to_base64()},
+          {"identity", description.identity ? Json(description.identity->to_base64()) : Json(nullptr)},
+          {"path", path_report(peer, now)},
+          {"last_handshake", wall(last_handshake, now)},
+          {"tx_bytes", counters.tx_bytes.load(std::memory_order_relaxed)},
+          {"rx_bytes", counters.rx_bytes.load(std::memory_order_relaxed)},
+          {"tx_packets", counters.tx_packets.load(std::memory_order_relaxed)},
+          {"rx_packets", counters.rx_packets.load(std::memory_order_relaxed)}};
+}
+
+Json candidate_report(const ice::Candidate& candidate) {
+  return {{"address", candidate.address.to_string()},   {"type", type_text(candidate.type)},
+          {"base", candidate.base_address.to_string()}, {"source", candidate.source},
+          {"foundation", candidate.foundation},         {"priority", candidate.priority}};
+}
+
+}  // namespace
+
+Json peers_report(const Node& node, Now now) {
+  Json list = Json::array();
+  for (const auto& [id, peer] : node.peers())
+    list.push_back(peer_report(*peer, now));
+  return list;
+}
+
+Json status_report(const Node& node, const InterfaceFacts& interface, Now now) {
+  const auto* link = node.link();
+  Json server = nullptr;
+  if (link) {
+    server = {{"address", link->server()},
+              {"state", link->state() == link::LinkState::online ? "online" : "offline"},
+              {"reason", node.link_reason()}};
+  }
+  const auto address = node.virtual_address();
+  return {{"name", node.state().name},
+          {"virtual_address", address ? Json(address->to_string()) : Json(nullptr)},
+          {"interface", interface.name},
+          {"mtu", interface.mtu},
+          {"public_key", node.session_keys().public_key.to_base64()},
+          {"identity", node.identity().to_base64()},
+          {"state", to_string(node.status())},
+          {"server", std::move(server)},
+          {"peers", peers_report(node, now)}};
+}
+
+Json candidates_report(const Node& node) {
+  Json list = Json::array();
+  for (const ice::Candidate& candidate : node.candidates().ranked())
+    list.push_back(candidate_report(candidate));
+  return list;
+}
+
+Json candidates_report(const peer::Peer& peer) {
+  Json list = Json::array();
+  if (!peer.agent()) return list;
+  for (const ice::Candidate& candidate : peer.agent()->remote_candidates()) {
+    list.push_back({{"address", candidate.address.to_string()},
+                    {"type", type_text(candidate.type)},
+                    {"base", nullptr},
+                    {"source", "peer"},
+                    {"foundation", candidate.foundation},
+                    {"priority", candidate.priority},
+                    {"signalled_priority", candidate.priority},
+                    {"current_priority", candidate.priority}});
+  }
+  return list;
+}
+
+Json mappings_report(const Node& node) {
+  Json list = Json::array();
+  for (const auto& [id, peer] : node.peers()) {
+    if (!peer->data_path()) continue;
+    const auto base = node.bases().find(peer->data_path()->base);
+    const bool has_base = base != node.bases().end();
+    list.push_back({{"virtual_address", peer->description().virtual_address.to_string()},
+                    {"port", has_base ? Json(base->second.address.port) : Json(nullptr)},
+                    {"local", has_base ? Json(base->second.address.to_string()) : Json(nullptr)},
+                    {"remote", peer->data_path()->remote.to_string()},
+                    {"state", peer::to_string(peer->state())},
+                    {"created", format_rfc3339(peer->created())}});
+  }
+  return list;
+}
+
+Json checks_report(const Node& node, const peer::Peer* only) {
+  Json list = Json::array();
+  for (const auto& [id, peer] : node.peers()) {
+    if ((only && only != peer.get()) || !peer->agent()) continue;
+    for (const ice::PairView& pair : peer->agent()->pairs()) {
+      list.push_back({{"peer", peer->description().name},
+                      {"local", pair.local.base_address.to_string()},
+                      {"remote", pair.remote.address.to_string()},
+                      {"local_type", type_text(pair.local.type)},
+                      {"remote_type", type_text(pair.remote.type)},
+                      {"state", ice::to_string(pair.state)},
+                      {"valid", pair.is_valid},
+                      {"priority", pair.priority},
+                      {"rtt_ms", milliseconds(pair.rtt)},
+                      {"nominated", pair.is_nominated}});
+    }
+  }
+  return list;
+}
+
+Json explain_report(const peer::Peer& peer, Now now) {
+  Json pairs = Json::array();
+  const ice::Agent* agent = peer.agent();
+  for (const ice::PairView& pair : agent ? agent->pairs() : std::vector<ice::PairView>{}) {
+    const auto* entry = peer.paths().find(pair.id);
+    Json row{{"local", pair.local.base_address.to_string()},
+             {"remote", pair.remote.address.to_string()},
+             {"local_type", type_text(pair.local.type)},
+             {"remote_type", type_text(pair.remote.type)},
+             {"state", ice::to_string(pair.state)},
+             {"valid", pair.is_valid},
+             {"selected", peer.paths().selected() == pair.id},
+             {"nominated", pair.is_nominated},
+             {"priority", pair.priority},
+             {"rtt_ms", nullptr},
+             {"jitter_ms", nullptr},
+             {"loss", nullptr},
+             {"score", nullptr},
+             {"score_reason", ""}};
+    if (entry) {
+      const auto& measured = entry->stats.measurements();
+      row["rtt_ms"] = milliseconds(measured.rtt);
+      row["jitter_ms"] = milliseconds(measured.jitter);
+      if (measured.probes > 0) row["loss"] = measured.loss;
+      row["score"] = entry->score.score;
+      row["score_reason"] = entry->score.reason;
+    }
+    pairs.push_back(std::move(row));
+  }
+  return {{"peer", peer.description().name},
+          {"virtual_address", peer.description().virtual_address.to_string()},
+          {"state", peer::to_string(peer.state())},
+          {"state_reason", peer.state_reason()},
+          {"role", !agent                                    ? ""
+                   : agent->role() == ice::Role::controlling ? "controlling"
+                                                             : "controlled"},
+          {"stack", peer.scored_by()},
+          {"rule", path::to_string(peer.paths().reason())},
+          {"rule_text", path::describe(peer.paths().reason())},
+          {"since", wall(peer.paths().selected_since(), now)},
+          {"pairs", std::move(pairs)}};
+}
+
+}  // namespace causeway::node

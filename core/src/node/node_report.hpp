@@ -1,0 +1,28 @@
+#pragma once
+
+#include <nlohmann/json_fwd.hpp>
+#include <string_view>
+
+#include "base/time.hpp"
+#include "node/node.hpp"
+
+/// What `causeway` shows of a node, as JSON: the field names are a contract with scripts
+/// (docs/operations.md). Unknown numbers are null. Control thread.
+namespace causeway::node {
+
+struct InterfaceFacts {
+  std::string name;
+  int mtu = 0;
+};
+
+nlohmann::json status_report(const Node& node, const InterfaceFacts& interface, Now now);
+nlohmann::json peers_report(const Node& node, Now now);
+nlohmann::json candidates_report(const Node& node);
+nlohmann::json candidates_report(const peer::Peer& peer);
+nlohmann::json mappings_report(const Node& node);
+/// Of one peer, or of all.
+nlohmann::json checks_report(const Node& node, const peer::Peer* only);
+/// Every pair with its state, measurements and score, and the rule that chose.
+nlohmann::json explain_report(const peer::Peer& peer, Now now);
+
+}  // namespace causeway::node

@@ -1,0 +1,453 @@
+#include "peer/peer.hpp"
+
+#include <algorithm>
+
+#include "base/log.hpp"
+#include "peer/ice_credentials.hpp"
+#include "stun/message.hpp"
+
+namespace causeway::peer {
+namespace {
+
+/// How often the session is told of the traffic that the data loop saw, and lost probes can move a path.
+constexpr Duration kTick = 200ms;
+/// Measurements change with every probe; the priority stack is asked at most this often without another
+/// cause.
+constexpr Duration kRescoreEvery = 2s;
+/// A nomination waits until the selection has stood this long: pairs turn valid one after the other, best
+/// often last.
+constexpr Duration kNominateAfter = 250ms;
+/// As long as packets are staged: after that nobody waits for this peer any more.
+constexpr Duration kConnectPatience = 15s;
+/// Without data in either direction for so long, a peer is let go.
+constexpr Duration kIdleAfter = 300s;
+/// Ufrags a restart may not return to, so that a replayed old check can't drag the pair back.
+constexpr std::size_t kFormerUfrags = 16;
+
+bool is_newer(std::optional<SteadyTime> a, SteadyTime b) { return a && *a > b; }
+
+}  // namespace
+
+std::string_view to_string(PeerState state) {
+  switch (state) {
+    case PeerState::idle:
+      return "idle";
+    case PeerState::connecting:
+      return "connecting";
+    case PeerState::connected:
+      return "connected";
+    case PeerState::unreachable:
+      return "unreachable";
+    case PeerState::blocked:
+      return "blocked";
+  }
+  return "idle";
+}
+
+Peer::Peer(dataplane::PeerId id, PeerDescription description, PeerContext& context)
+    : id_(id),
+      description_(std::move(description)),
+      context_(context),
+      // A small-order key never gets here: records with one are refused where they are verified.
+      shared_secret_(crypto::shared_secret(context.keys.secret, description_.session_key)
+                         .value_or(crypto::SharedSecret{})),
+      session_(context.keys, description_.session_key, description_.preshared, context.timestamps,
+               context.indices, context.random,
+               {.kind = description_.kind, .persistent_keepalive = description_.persistent_keepalive}),
+      counters_(std::make_shared<dataplane::PeerCounters>()) {
+  actions_.emplace_back(
+      dataplane::Command{dataplane::AddPeer{.peer = id_, .kind = description_.kind, .counters = counters_}});
+  if (description_.kind == session::PeerKind::wireguard) route_stock_peer();
+}
+
+Peer::~Peer() = default;
+
+// ---- wishes ----
+
+void Peer::connect(Now now, std::optional<std::string> ufrag) {
+  if (state_ == PeerState::blocked) return;
+  if (description_.kind == session::PeerKind::causeway && !agent_) {
+    start_agent(ufrag ? std::move(*ufrag) : make_ufrag(context_.random), now);
+  }
+  if (state_ != PeerState::connected) {
+    connecting_until_ = now.steady + kConnectPatience;
+    set_state(PeerState::connecting, "");
+  }
+  session_.request(now);
+  run(now);
+}
+
+void Peer::on_offer(const std::string& ufrag, const std::vector<ice::Candidate>& candidates, Now now) {
+  if (state_ == PeerState::blocked || description_.kind != session::PeerKind::causeway) return;
+  // A new generation of a peer that restarted: our old checks would only meet its old self.
+  if (agent_ && agent_->state() == ice::AgentState::failed && agent_->remote_ufrag() != ufrag) {
+    agent_.reset();
+    paths_.clear();
+  }
+  if (!agent_) {
+    start_agent(make_ufrag(context_.random), now);
+    connecting_until_ = now.steady + kConnectPatience;
+    set_state(PeerState::connecting, "");
+  }
+  if (!ufrag.empty() && agent_->remote_ufrag() != ufrag) {
+    if (const auto former = agent_->remote_ufrag()) former_remote_ufrags_.push_back(*former);
+    if (former_remote_ufrags_.size() > kFormerUfrags)
+      former_remote_ufrags_.erase(former_remote_ufrags_.begin());
+    agent_->set_remote_credentials({ufrag, derive_password(shared_secret_, description_.session_key, ufrag)},
+                                   now);
+  }
+  for (const ice::Candidate& candidate : candidates)
+    agent_->add_remote_candidate(candidate, now);
+  run(now);
+}
+
+void Peer::add_remote_candidates(const std::vector<ice::Candidate>& candidates, Now now) {
+  if (!agent_) return;
+  for (const ice::Candidate& candidate : candidates)
+    agent_->add_remote_candidate(candidate, now);
+  run(now);
+}
+
+void Peer::set_local_candidates(const std::vector<ice::Candidate>& candidates, Now now) {
+  local_candidates_ = candidates;
+  if (!agent_) return;
+  bool is_news = false;
+  for (const ice::Candidate& candidate : candidates)
+    is_news |= agent_->add_local_candidate(candidate, now);
+  if (is_news) actions_.emplace_back(Offer{agent_->local_credentials().ufrag});
+  run(now);
+}
+
+void Peer::on_bases_changed(Now now) {
+  if (agent_) {
+    for (const ice::Candidate& candidate : agent_->local_candidates()) {
+      if (!context_.bases.contains(candidate.base)) agent_->remove_base(candidate.base, now);
+    }
+  }
+  if (data_path_ && !context_.bases.contains(data_path_->base)) set_data_path(std::nullopt);
+  if (handshake_route_ && !context_.bases.contains(handshake_route_->base)) handshake_route_.reset();
+  if (description_.kind == session::PeerKind::wireguard) route_stock_peer();
+  run(now);
+}
+
+void Peer::release(std::string_view reason, Now now) {
+  agent_.reset();
+  paths_.clear();
+  set_data_path(std::nullopt);
+  actions_.emplace_back(dataplane::Command{dataplane::ErasePeerKeypairs{id_}});
+  actions_.emplace_back(WithdrawOffer{});
+  session_.reset(now);
+  score_at_ = reselect_at_ = nominate_at_ = tick_at_ = connecting_until_ = std::nullopt;
+  set_state(PeerState::idle, reason);
+  run(now);
+}
+
+void Peer::start_agent(std::string ufrag, Now now) {
+  paths_.clear();
+  const ice::Role role = context_.identity < description_.identity.value_or(crypto::IdentityPublicKey{})
+                             ? ice::Role::controlling
+                             : ice::Role::controlled;
+  const std::string password = derive_password(shared_secret_, context_.keys.public_key, ufrag);
+  agent_ = std::make_unique<ice::Agent>(role, context_.random.next_u64(), ice::Credentials{ufrag, password},
+                                        context_.ice, context_.random);
+  for (const ice::Candidate& candidate : local_candidates_)
+    agent_->add_local_candidate(candidate, now);
+  actions_.emplace_back(Offer{std::move(ufrag)});
+  created_ = now.wall;
+  tick_at_ = now.steady + kTick;
+}
+
+// ---- from the network ----
+
+void Peer::on_stun(net::BaseId base, const net::Endpoint& from, ByteView message, Now now) {
+  if (!agent_ || !accept_remote_ufrag(message, now)) return;
+  agent_->on_stun(base, from, message, now);
+  run(now);
+}
+
+/// A check that proves knowledge of our password but comes from a ufrag we don't know is the peer after an
+/// ICE restart (or before its offer reached us): its password follows from the ufrag, so no server is needed
+/// to go on.
+bool Peer::accept_remote_ufrag(ByteView message, Now now) {
+  const auto header = stun::peek_header(message);
+  const auto username = stun::peek_username(message);
+  if (!header || header->message_class != stun::MessageClass::request || !username) return true;
+  const std::size_t colon = username->find(':');
+  if (colon == std::string_view::npos) return true;
+  const std::string remote(username->substr(colon + 1));
+  if (remote.empty() || agent_->remote_ufrag() == remote) return true;
+  if (std::find(former_remote_ufrags_.begin(), former_remote_ufrags_.end(), remote) !=
+      former_remote_ufrags_.end()) {
+    return false;
+  }
+  if (!stun::parse_binding_request(message, agent_->local_credentials().password)) return false;
+  on_offer(remote, {}, now);
+  return true;
+}
+
+void Peer::on_initiation(const session::ReceivedInitiation& initiation, net::BaseId base,
+                         const net::Endpoint& from, Now now) {
+  if (state_ == PeerState::blocked || !session_.on_initiation(initiation, now)) return;
+  handshake_route_ = make_path(base, from);
+  if (description_.kind == session::PeerKind::wireguard) set_data_path(handshake_route_);
+  if (!tick_at_) tick_at_ = now.steady + kTick;
+  run(now);
+}
+
+void Peer::on_handshake_answer(ByteView message, bool is_cookie_reply, net::BaseId base,
+                               const net::Endpoint& from, Now now) {
+  const bool accepted =
+      is_cookie_reply ? session_.on_cookie_reply(message, now) : session_.on_response(message, now);
+  if (!accepted) return;
+  if (!is_cookie_reply) {
+    handshake_route_ = make_path(base, from);
+    if (description_.kind == session::PeerKind::wireguard) set_data_path(handshake_route_);
+  }
+  run(now);
+}
+
+// ---- from the data loop ----
+
+void Peer::on_session_wanted(Now now) {
+  // After a failure each attempt is a new ICE generation; the data loop asks once a second at most.
+  if (agent_ && agent_->state() == ice::AgentState::failed) {
+    agent_.reset();
+    paths_.clear();
+    set_data_path(std::nullopt);
+  }
+  connect(now);
+}
+
+void Peer::on_keypair_confirmed(std::uint32_t local_index, Now now) {
+  session_.on_keypair_confirmed(local_index, now);
+  run(now);
+}
+
+void Peer::on_moved(net::BaseId base, const net::Endpoint& remote, Now now) {
+  if (description_.kind != session::PeerKind::wireguard) return;
+  handshake_route_ = make_path(base, remote);
+  set_data_path(handshake_route_);
+  run(now);
+}
+
+void Peer::on_path_failed(const dataplane::DataPath& path, Now now) {
+  if (agent_) agent_->on_send_failed(path.base, path.remote, now);
+  run(now);
+}
+
+// ---- from the priority stack ----
+
+void Peer::ask_for_scores(Now now) {
+  score_at_.reset();
+  if (!agent_ || paths_.valid_count() == 0) return;
+  actions_.emplace_back(ScorePaths{++score_round_, paths_.views(*agent_)});
+  score_at_ = now.steady + kRescoreEvery;
+}
+
+void Peer::on_scores(std::uint64_t round, const plugin::Host::PairRanking& ranking, Now now) {
+  if (round != score_round_ || !agent_) return;  // overtaken by a newer question
+  paths_.set_scores(ranking.scores);
+  scored_by_ = ranking.stack;
+  if (ranking.ask_again_after) {
+    const Duration wait = std::clamp<Duration>(*ranking.ask_again_after, kTick, kRescoreEvery);
+    score_at_ = now.steady + wait;
+  }
+  reselect(now);
+  run(now);
+}
+
+void Peer::rescore(Now now) {
+  ask_for_scores(now);
+  run(now);
+}
+
+// ---- time ----
+
+void Peer::on_timeout(Now now) {
+  const auto is_due = [&](std::optional<SteadyTime>& at) {
+    if (!at || *at > now.steady) return false;
+    at.reset();
+    return true;
+  };
+  if (agent_) agent_->on_timeout(now);
+  if (is_due(tick_at_)) {
+    const session::TrafficSnapshot traffic = counters_->take_snapshot();
+    session_.on_traffic(traffic, now);
+    const SteadyTime idle_before = now.steady - kIdleAfter;
+    if (state_ == PeerState::connected && description_.kind == session::PeerKind::causeway &&
+        paths_.selected_since() < idle_before && !is_newer(traffic.data_sent, idle_before) &&
+        !is_newer(traffic.data_received, idle_before)) {
+      return release("no traffic for 5 minutes", now);
+    }
+    reselect(now);
+    tick_at_ = now.steady + kTick;
+  }
+  session_.on_timeout(now);
+  if (is_due(score_at_)) ask_for_scores(now);
+  if (is_due(reselect_at_)) reselect(now);
+  if (is_due(nominate_at_)) nominate_when_settled(now);
+  if (is_due(connecting_until_) && state_ == PeerState::connecting) {
+    set_state(PeerState::unreachable, paths_.valid_count() > 0 ? "the peer does not answer the handshake"
+                                                               : "no pair of addresses works");
+  }
+  run(now);
+}
+
+std::optional<SteadyTime> Peer::next_timeout() const {
+  std::optional<SteadyTime> next;
+  for (const auto& at : {agent_ ? agent_->next_timeout() : std::nullopt, session_.next_timeout(), score_at_,
+                         reselect_at_, nominate_at_, tick_at_, connecting_until_}) {
+    if (at && (!next || *at < *next)) next = at;
+  }
+  return next;
+}
+
+std::optional<PeerAction> Peer::poll_action() {
+  if (actions_.empty()) return std::nullopt;
+  PeerAction action = std::move(actions_.front());
+  actions_.pop_front();
+  return action;
+}
+
+// ---- obeying agent and session ----
+
+void Peer::run(Now now) {
+  obey_agent(now);
+  obey_session(now);
+  update_state(now);
+}
+
+void Peer::obey_agent(Now now) {
+  bool paths_changed = false;
+  while (auto action = agent_ ? agent_->poll_action() : std::nullopt) {
+    if (auto* send = std::get_if<ice::SendStun>(&*action)) {
+      actions_.emplace_back(SendDatagram{send->base, send->to, std::move(send->bytes), send->transaction});
+    } else if (const auto* valid = std::get_if<ice::PairValidated>(&*action)) {
+      paths_.on_validated(valid->pair, now.steady);
+      paths_changed = true;
+    } else if (const auto* measured = std::get_if<ice::PairMeasured>(&*action)) {
+      paths_.on_measured(measured->pair, measured->rtt);
+    } else if (const auto* lost = std::get_if<ice::PairProbeLost>(&*action)) {
+      paths_.on_probe_lost(lost->pair);
+      paths_changed = true;
+    } else if (const auto* invalid = std::get_if<ice::PairInvalidated>(&*action)) {
+      paths_.on_invalidated(invalid->pair);
+      paths_changed = true;
+    } else if (const auto* nominated = std::get_if<ice::PairNominated>(&*action)) {
+      paths_.set_nominated(nominated->pair);
+      paths_changed = true;
+    }
+  }
+  if (!paths_changed) return;
+  reselect(now);
+  ask_for_scores(now);
+}
+
+void Peer::obey_session(Now now) {
+  while (auto action = session_.poll_action()) {
+    if (auto* send = std::get_if<session::SendHandshake>(&*action)) {
+      send_handshake(std::move(send->message));
+    } else if (const auto* install = std::get_if<session::InstallKeypair>(&*action)) {
+      actions_.emplace_back(dataplane::Command{dataplane::InstallPeerKeypair{id_, install->material}});
+      if (!tick_at_) tick_at_ = now.steady + kTick;
+    } else if (std::holds_alternative<session::EraseKeypairs>(*action)) {
+      actions_.emplace_back(dataplane::Command{dataplane::ErasePeerKeypairs{id_}});
+    } else if (std::holds_alternative<session::SendKeepalive>(*action)) {
+      actions_.emplace_back(dataplane::Command{dataplane::SendPeerKeepalive{id_}});
+    } else if (std::holds_alternative<session::HandshakeGaveUp>(*action)) {
+      set_state(PeerState::unreachable, "the peer does not answer the handshake");
+    }
+  }
+}
+
+void Peer::send_handshake(Bytes message) {
+  // Before any path is selected an answer goes back where its question came from; without that either, the
+  // session repeats the message once a path is there.
+  const auto& route = data_path_ ? data_path_ : handshake_route_;
+  if (route)
+    actions_.emplace_back(SendDatagram{route->base, route->remote, std::move(message), std::nullopt});
+}
+
+// ---- paths ----
+
+void Peer::reselect(Now now) {
+  if (!agent_) return;
+  const path::Selection selection = paths_.reselect(agent_->role(), *agent_, now.steady);
+  reselect_at_ = selection.ask_again;
+  if (!selection.changed) return;
+  const bool had_path = data_path_.has_value();
+  set_data_path(selection.path ? path_of(ice::PairId{*selection.path}) : std::nullopt);
+  if (data_path_) {
+    log::info("path", "{}: {} -> {} ({})", description_.name,
+              context_.bases.at(data_path_->base).address.to_string(), data_path_->remote.to_string(),
+              path::describe(selection.reason));
+    if (!had_path) session_.on_path_available(now);
+    nominate_at_ = now.steady + kNominateAfter;
+  } else {
+    log::info("path", "{}: {}", description_.name, path::describe(selection.reason));
+  }
+}
+
+void Peer::nominate_when_settled(Now now) {
+  if (!agent_ || agent_->role() != ice::Role::controlling) return;
+  if (const auto selected = paths_.selected(); selected && selected != paths_.nominated()) {
+    agent_->nominate(*selected, now);
+  }
+}
+
+std::optional<dataplane::DataPath> Peer::path_of(ice::PairId pair) const {
+  const auto view = agent_->pair(pair);
+  if (!view) return std::nullopt;
+  return make_path(view->local.base, view->remote.address);
+}
+
+dataplane::DataPath Peer::make_path(net::BaseId base, const net::Endpoint& remote) const {
+  const auto at = context_.bases.find(base);
+  return {base, remote, at == context_.bases.end() ? std::uint16_t{1280} : at->second.mtu};
+}
+
+void Peer::set_data_path(std::optional<dataplane::DataPath> path) {
+  if (path == data_path_) return;
+  data_path_ = std::move(path);
+  actions_.emplace_back(dataplane::Command{dataplane::SetPath{id_, data_path_}});
+}
+
+/// A stock peer is sent to from the base that reaches its endpoint without a router, else from one with a
+/// default route.
+void Peer::route_stock_peer() {
+  if (data_path_ || !description_.endpoint) return;
+  const LocalBase* best = nullptr;
+  const auto rank = [&](const LocalBase& base) {
+    return base.on_link.contains(description_.endpoint->address) ? 2 : base.has_default_route ? 1 : 0;
+  };
+  for (const auto& [id, base] : context_.bases) {
+    if (base.address.address.family() != description_.endpoint->address.family()) continue;
+    if (!best || rank(base) > rank(*best)) best = &base;
+  }
+  if (best) set_data_path(make_path(best->base, *description_.endpoint));
+}
+
+// ---- state ----
+
+void Peer::update_state(Now now) {
+  const bool is_connected = data_path_ && session_.is_established(now.steady);
+  if (is_connected) {
+    connecting_until_.reset();
+    if (description_.kind == session::PeerKind::wireguard && created_ == WallTime{}) created_ = now.wall;
+    set_state(PeerState::connected, "");
+  } else if (state_ == PeerState::connected) {
+    connecting_until_ = now.steady + kConnectPatience;
+    set_state(PeerState::connecting, data_path_ ? "the session has ended" : "every path was lost");
+    // What was connected is reconnected without waiting for a packet: the applications must not notice.
+    session_.request(now);
+  }
+}
+
+void Peer::set_state(PeerState state, std::string_view reason) {
+  if (state == state_ && reason == state_reason_) return;
+  state_ = state;
+  state_reason_ = reason;
+  actions_.emplace_back(PeerStateChanged{state, state_reason_});
+}
+
+}  // namespace causeway::peer

@@ -1,0 +1,193 @@
+#pragma once
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "base/random.hpp"
+#include "base/time.hpp"
+#include "crypto/keys.hpp"
+#include "crypto/x25519.hpp"
+#include "dataplane/messages.hpp"
+#include "ice/agent.hpp"
+#include "net/endpoint.hpp"
+#include "peer/peer_paths.hpp"
+#include "plugin/host.hpp"
+#include "session/handshake.hpp"
+#include "session/session.hpp"
+
+namespace causeway::peer {
+
+enum class PeerState : std::uint8_t {
+  idle,         ///< known, nothing asked of it
+  connecting,   ///< checks or handshake under way
+  connected,    ///< a session and a path
+  unreachable,  ///< checks failed; the next packet tries again
+  blocked,      ///< refused: its identity changed
+};
+std::string_view to_string(PeerState state);
+
+/// Who a peer is; changes only by a new node record.
+struct PeerDescription {
+  session::PeerKind kind = session::PeerKind::causeway;
+  std::string name;
+  net::IpAddress virtual_address;
+  std::vector<net::Prefix>
+      allowed_ips;  ///< inner addresses that are the peer's; its virtual address for our nodes
+  crypto::SessionPublicKey session_key;
+  std::optional<crypto::IdentityPublicKey> identity;  ///< none for stock WireGuard
+  crypto::PresharedKey preshared;
+  std::optional<Duration> persistent_keepalive;
+  std::optional<net::Endpoint> endpoint;  ///< stock WireGuard: where to start
+};
+
+/// One local base as its driver opened it.
+struct LocalBase {
+  net::BaseId base = net::BaseId::none;
+  net::Endpoint address;
+  std::string interface;
+  std::uint16_t mtu = 1500;
+  net::Prefix on_link;  ///< what is reached from it without a router
+  bool has_default_route = false;
+};
+using LocalBases = std::map<net::BaseId, LocalBase>;
+
+/// What all peers of a node share; borrowed, outlives them.
+struct PeerContext {
+  const session::LocalKeys& keys;
+  crypto::IdentityPublicKey identity;
+  session::TimestampSource& timestamps;
+  session::IndexAllocator& indices;
+  RandomSource& random;
+  const LocalBases& bases;
+  ice::Agent::Options ice;
+};
+
+// ---- what a peer asks of its node ----
+struct SendDatagram {
+  net::BaseId base;
+  net::Endpoint to;
+  Bytes bytes;
+  std::optional<stun::TransactionId> transaction;  ///< its response comes back to this peer
+};
+/// Tell the peer, through the server, our ufrag and candidates.
+struct Offer {
+  std::string ufrag;
+};
+/// The peer is let go: no more offers on its behalf.
+struct WithdrawOffer {};
+struct ScorePaths {
+  std::uint64_t round;
+  std::vector<path::PathView> paths;
+};
+struct PeerStateChanged {
+  PeerState state;
+  std::string reason;
+};
+using PeerAction =
+    std::variant<SendDatagram, dataplane::Command, Offer, WithdrawOffer, ScorePaths, PeerStateChanged>;
+
+/// One peer: its ICE agent, its session, its paths, and the rules by which the three work together. Sans-I/O;
+/// control thread; owned by the node.
+class Peer {
+ public:
+  Peer(dataplane::PeerId id, PeerDescription description, PeerContext& context);
+  ~Peer();
+  Peer(const Peer&) = delete;
+  Peer& operator=(const Peer&) = delete;
+
+  // ---- wishes ----
+  /// Somebody here wants to reach it. `ufrag`: the one already offered while the peer was unknown.
+  void connect(Now now, std::optional<std::string> ufrag = std::nullopt);
+  /// The peer, or the server on its behalf, gave its credentials and candidates for us.
+  void on_offer(const std::string& ufrag, const std::vector<ice::Candidate>& candidates, Now now);
+  /// More of its candidates (trickle); nothing if it is not being reached.
+  void add_remote_candidates(const std::vector<ice::Candidate>& candidates, Now now);
+  /// All of our candidates as they stand; new ones are added and offered (trickle).
+  void set_local_candidates(const std::vector<ice::Candidate>& candidates, Now now);
+  /// The base is gone from PeerContext::bases, or a new one came.
+  void on_bases_changed(Now now);
+  /// Ends checks, session and path, keeps the description.
+  void release(std::string_view reason, Now now);
+
+  // ---- from the network ----
+  void on_stun(net::BaseId base, const net::Endpoint& from, ByteView message, Now now);
+  void on_initiation(const session::ReceivedInitiation& initiation, net::BaseId base,
+                     const net::Endpoint& from, Now now);
+  /// A response or cookie reply for a handshake of this session.
+  void on_handshake_answer(ByteView message, bool is_cookie_reply, net::BaseId base,
+                           const net::Endpoint& from, Now now);
+
+  // ---- from the data loop ----
+  void on_session_wanted(Now now);
+  void on_keypair_confirmed(std::uint32_t local_index, Now now);
+  void on_moved(net::BaseId base, const net::Endpoint& remote, Now now);
+  void on_path_failed(const dataplane::DataPath& path, Now now);
+
+  // ---- from the priority stack ----
+  void on_scores(std::uint64_t round, const plugin::Host::PairRanking& ranking, Now now);
+  /// The stack changed: score again.
+  void rescore(Now now);
+
+  void on_timeout(Now now);
+  std::optional<SteadyTime> next_timeout() const;
+  std::optional<PeerAction> poll_action();
+
+  // ---- views ----
+  dataplane::PeerId id() const { return id_; }
+  const PeerDescription& description() const { return description_; }
+  PeerState state() const { return state_; }
+  const std::string& state_reason() const { return state_reason_; }
+  const ice::Agent* agent() const { return agent_.get(); }
+  const PeerPaths& paths() const { return paths_; }
+  const std::optional<dataplane::DataPath>& data_path() const { return data_path_; }
+  const dataplane::PeerCounters& counters() const { return *counters_; }
+  const std::string& scored_by() const { return scored_by_; }
+  WallTime created() const { return created_; }
+  bool owns_handshake_index(std::uint32_t index) const { return session_.owns_handshake_index(index); }
+  std::optional<SteadyTime> last_handshake() const { return session_.last_handshake(); }
+
+ private:
+  void start_agent(std::string ufrag, Now now);
+  void run(Now now);
+  void obey_agent(Now now);
+  void obey_session(Now now);
+  void reselect(Now now);
+  void nominate_when_settled(Now now);
+  void set_data_path(std::optional<dataplane::DataPath> path);
+  void set_state(PeerState state, std::string_view reason);
+  void update_state(Now now);
+  void send_handshake(Bytes message);
+  void ask_for_scores(Now now);
+  std::optional<dataplane::DataPath> path_of(ice::PairId pair) const;
+  dataplane::DataPath make_path(net::BaseId base, const net::Endpoint& remote) const;
+  void route_stock_peer();
+  bool accept_remote_ufrag(ByteView message, Now now);
+
+  dataplane::PeerId id_;
+  PeerDescription description_;
+  PeerContext& context_;
+  crypto::SharedSecret shared_secret_;  ///< X25519 of the two static keys, for ICE passwords
+  session::Session session_;
+  std::shared_ptr<dataplane::PeerCounters> counters_;
+  std::unique_ptr<ice::Agent> agent_;
+  std::vector<std::string> former_remote_ufrags_;
+  std::vector<ice::Candidate> local_candidates_;
+  PeerPaths paths_;
+  PeerState state_ = PeerState::idle;
+  std::string state_reason_;
+  std::string scored_by_;
+  WallTime created_{};
+  std::optional<dataplane::DataPath> data_path_;
+  std::optional<dataplane::DataPath> handshake_route_;  ///< where the newest authentic handshake came from
+  std::uint64_t score_round_ = 0;
+  std::optional<SteadyTime> score_at_, reselect_at_, nominate_at_, tick_at_, connecting_until_;
+  std::deque<PeerAction> actions_;
+};
+
+}  // namespace causeway::peer
