@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -76,8 +77,12 @@ struct RoleChanged { Role role; };
 struct StateChanged { AgentState state; };
 /// A local peer-reflexive candidate was learnt (§7.2.5.3.1); priorities of remote ones come in the request.
 struct LocalCandidateLearnt { Candidate candidate; };
+/// An authentic check named this sender ufrag, which is not the remote one: the peer restarted, or nobody has introduced
+/// it yet. It was answered and is remembered. An owner who can derive the peer's password calls
+/// set_remote_credentials(); others wait for signalling. Told once per ufrag; ufrags of earlier generations never again.
+struct RemoteUfragLearnt { std::string ufrag; };
 using AgentAction = std::variant<SendStun, PairValidated, PairMeasured, PairProbeLost, PairInvalidated, PairNominated,
-                                 RoleChanged, StateChanged, LocalCandidateLearnt>;
+                                 RoleChanged, StateChanged, LocalCandidateLearnt, RemoteUfragLearnt>;
 
 /// A full ICE agent (RFC 8445) with trickle (RFC 8838), consent (RFC 7675) and patience (RFC 8863) for one peer and
 /// one component. Sans-I/O: no socket, no clock. Control thread; owned by the peer.
@@ -99,6 +104,9 @@ class Agent {
     std::size_t max_remote_candidates = 32;
     std::size_t max_pairs = 100;  ///< RFC 8445 §6.1.2.5
     bool allow_renomination = true;  ///< false to other agents: then a second nominate() is refused
+    /// Our password towards the sender of this ufrag, where it depends on the sender. Empty: the one given at
+    /// construction, for every sender. Called inside on_stun(); must not call the agent.
+    std::function<std::string(std::string_view remote_ufrag)> password_for;
   };
 
   Agent(Role role, std::uint64_t tiebreaker, Credentials local, Options options, RandomSource& random);
@@ -115,7 +123,7 @@ class Agent {
   void set_remote_credentials(const Credentials& remote, Now now);
   /// False: refused (cap reached, not a usable unicast address, redundant).
   bool add_remote_candidate(const Candidate& candidate, Now now);
-  /// RFC 8838 §13: both ends' lists are complete; only then may the checklist fail before patience ends.
+  /// RFC 8838 §13: both ends' lists are complete. Without it, patience counts again from the newest candidate.
   void set_end_of_candidates(Now now);
 
   /// A STUN message that names this agent: a request whose USERNAME starts with our ufrag, a response to one of our
@@ -144,8 +152,16 @@ class Agent {
   std::vector<Candidate> remote_candidates() const;
 
   struct Counters {
-    std::uint64_t checks_sent = 0, checks_received = 0, responses_received = 0, unauthentic = 0, malformed = 0,
-                  role_conflicts = 0, candidates_refused = 0;
+    std::uint64_t checks_sent = 0;         ///< requests, retransmissions included
+    std::uint64_t retransmissions = 0;     ///< of these
+    std::uint64_t checks_received = 0;     ///< authentic requests
+    std::uint64_t responses_received = 0;  ///< authentic responses to a transaction of ours
+    std::uint64_t unauthentic = 0;         ///< wrong ufrag or MESSAGE-INTEGRITY
+    std::uint64_t malformed = 0;
+    std::uint64_t unmatched_responses = 0;  ///< no such transaction: late, duplicated or forged
+    std::uint64_t non_symmetric = 0;        ///< authentic, but not from where the request went (§7.2.5.2.1)
+    std::uint64_t role_conflicts = 0;
+    std::uint64_t candidates_refused = 0;
   };
   const Counters& counters() const;
 
