@@ -1,0 +1,110 @@
+#include "daemon/base_manager.hpp"
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <optional>
+
+#include "base/log.hpp"
+#include "net/file_descriptor.hpp"
+
+namespace causeway::daemon {
+namespace {
+
+/// More addresses than this on one machine are somebody's mistake or an attack by router advertisements.
+constexpr std::size_t kMaxBases = 32;
+
+/// The source address the kernel would take towards a far destination of this family: connecting a UDP socket
+/// looks the route up and sends nothing.
+std::optional<net::IpAddress> default_source(net::Family family) {
+  const auto far =
+      family == net::Family::ipv4 ? net::IpAddress::parse("192.0.2.1") : net::IpAddress::parse("2001:db8::1");
+  sockaddr_storage storage{};
+  socklen_t length = net::Endpoint{*far, 9}.to_sockaddr(storage);
+  const net::FileDescriptor probe(::socket(storage.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  if (probe.get() < 0 || ::connect(probe.get(), reinterpret_cast<const sockaddr*>(&storage), length) != 0)
+    return {};
+  length = sizeof storage;
+  if (::getsockname(probe.get(), reinterpret_cast<sockaddr*>(&storage), &length) != 0) return {};
+  const auto local = net::Endpoint::from_sockaddr(storage);
+  return local ? std::optional{local->address} : std::nullopt;
+}
+
+}  // namespace
+
+std::map<net::IpAddress, BaseManager::Wanted> BaseManager::wanted(
+    const std::vector<net::Interface>& interfaces) const {
+  std::map<net::IpAddress, Wanted> addresses;
+  for (const net::Interface& interface : interfaces) {
+    if (interface.name == own_tun_ || !net::is_candidate_interface(interface)) continue;
+    if (!policy_.allows_interface(interface.name)) continue;
+    for (const net::InterfaceAddress& address : interface.addresses) {
+      if (net::why_no_candidate(address) != net::NotCandidate::is_candidate) continue;
+      if (!policy_.allows_address(address.address) || addresses.size() >= kMaxBases) continue;
+      const auto mtu = static_cast<std::uint16_t>(std::clamp<std::uint32_t>(interface.mtu, 576, 65535));
+      addresses.try_emplace(address.address, Wanted{interface.name, address.prefix(), mtu});
+    }
+  }
+  return addresses;
+}
+
+BaseManager::Changes BaseManager::update(const std::vector<net::Interface>& interfaces,
+                                         const PortMemory& remembered) {
+  Changes changes;
+  auto addresses = wanted(interfaces);
+  for (auto at = bases_.begin(); at != bases_.end();) {
+    const auto still = addresses.find(at->second.address.address);
+    if (still != addresses.end() && still->second.interface == at->second.interface) {
+      at->second.mtu = still->second.mtu;
+      at->second.on_link = still->second.on_link;
+      addresses.erase(still);
+      ++at;
+      continue;
+    }
+    log::info("net", "{} on {} is gone", at->second.address.to_string(), at->second.interface);
+    changes.removed.push_back(at->first);
+    open_.erase(at->first);
+    at = bases_.erase(at);
+  }
+  for (const auto& [address, wanted] : addresses) {
+    net::UdpSocketOptions options{.address = address, .port = listen_port_, .device = wanted.interface};
+    if (const auto port = remembered.find(address); listen_port_ == 0 && port != remembered.end()) {
+      options.port = port->second;
+    }
+    auto socket = net::UdpSocket::open(options);
+    if (!socket) {
+      log::warning("net", "{} on {} is no candidate: {}", address.to_string(), wanted.interface,
+                   socket.error().message);
+      continue;
+    }
+    const net::BaseId id{next_base_++};
+    auto base = std::make_shared<dataplane::UdpBase>(id, std::move(*socket));
+    log::info("net", "listening on {} ({})", base->local().to_string(), wanted.interface);
+    bases_[id] = {.base = id,
+                  .address = base->local(),
+                  .interface = wanted.interface,
+                  .mtu = wanted.mtu,
+                  .on_link = wanted.on_link};
+    open_[id] = base;
+    changes.added.push_back(std::move(base));
+  }
+  mark_default_routes();
+  return changes;
+}
+
+void BaseManager::mark_default_routes() {
+  const auto v4 = default_source(net::Family::ipv4);
+  const auto v6 = default_source(net::Family::ipv6);
+  for (auto& [id, base] : bases_) {
+    const auto& address = base.address.address;
+    base.has_default_route = address == (address.is_v4() ? v4 : v6);
+  }
+}
+
+dataplane::UdpBase* BaseManager::find(net::BaseId base) const {
+  const auto at = open_.find(base);
+  return at == open_.end() ? nullptr : at->second.get();
+}
+
+}  // namespace causeway::daemon

@@ -1,0 +1,46 @@
+#include "daemon/virtual_nic.hpp"
+
+#include <fmt/core.h>
+
+#include "base/log.hpp"
+
+namespace causeway::daemon {
+
+Result<VirtualNic> VirtualNic::open(const std::string& name, std::uint16_t mtu) {
+  auto device = tun::LinuxTun::open({.name = name});
+  if (!device) return device.error();
+  auto config = tun::InterfaceConfig::open((*device)->name());
+  if (!config) return config.error();
+  if (auto done = config->set_mtu(mtu); !done) return done.error();
+  return VirtualNic(std::move(*device), std::move(*config), mtu);
+}
+
+Result<void> VirtualNic::configure(const net::IpAddress& address, const net::Prefix& on_link,
+                                   const std::vector<net::Interface>& interfaces) {
+  const Address wanted{address, on_link};
+  if (address_ == wanted) return {};
+  const auto networks = net::local_networks(interfaces, name());
+  if (const auto overlap = tun::find_overlap(on_link, networks)) {
+    return Error{fmt::format(
+        "the network's addresses {} overlap {} on {}: traffic for one of the two would get lost. Ask the "
+        "server's operator for another --pool, or leave that local network",
+        on_link.to_string(), overlap->prefix.to_string(), overlap->interface)};
+  }
+  clear();
+  if (auto done = config_.add_address(address, on_link.length); !done) return done;
+  address_ = wanted;
+  if (auto done = config_.set_up(true); !done) return done;
+  log::info("tun", "{} is {}/{}", name(), address.to_string(), on_link.length);
+  return {};
+}
+
+void VirtualNic::clear() {
+  if (!address_) return;
+  if (auto done = config_.remove_address(address_->address, address_->on_link.length); !done) {
+    log::warning("tun", "{}", done.error().message);
+  }
+  if (auto done = config_.set_up(false); !done) log::warning("tun", "{}", done.error().message);
+  address_.reset();
+}
+
+}  // namespace causeway::daemon

@@ -1,0 +1,50 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "base/result.hpp"
+#include "net/endpoint.hpp"
+#include "net/nic_monitor.hpp"
+#include "tun/interface_config.hpp"
+#include "tun/tun_linux.hpp"
+
+namespace causeway::daemon {
+
+/// The TUN device with its address and routes as the node wants them. Control thread.
+class VirtualNic {
+ public:
+  /// Opens the TUN, sets its MTU and leaves it down until it has an address.
+  static Result<VirtualNic> open(const std::string& name, std::uint16_t mtu);
+
+  /// Gives the NIC its address, in place of an earlier one, and sets it up. The error says which local
+  /// network the virtual one overlaps.
+  Result<void> configure(const net::IpAddress& address, const net::Prefix& on_link,
+                         const std::vector<net::Interface>& interfaces);
+  /// Takes the address away and sets the NIC down: it shows as disconnected.
+  void clear();
+  Result<void> add_route(const net::Prefix& destination, std::uint32_t mtu) {
+    return config_.add_route(destination, mtu);
+  }
+
+  tun::LinuxTun& device() { return *device_; }
+  const std::string& name() const { return device_->name(); }
+  std::uint16_t mtu() const { return mtu_; }
+
+ private:
+  VirtualNic(std::unique_ptr<tun::LinuxTun> device, tun::InterfaceConfig config, std::uint16_t mtu)
+      : device_(std::move(device)), config_(std::move(config)), mtu_(mtu) {}
+
+  struct Address {
+    net::IpAddress address;
+    net::Prefix on_link;
+    friend bool operator==(const Address&, const Address&) = default;
+  };
+  std::unique_ptr<tun::LinuxTun> device_;
+  tun::InterfaceConfig config_;
+  std::uint16_t mtu_;
+  std::optional<Address> address_;
+};
+
+}  // namespace causeway::daemon
