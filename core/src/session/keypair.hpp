@@ -10,7 +10,8 @@
 
 namespace causeway::session {
 
-/// What a finished handshake hands to the data loop: all that a keypair is made of (WireGuard whitepaper §5.4.5).
+/// What a finished handshake hands to the data loop: all that a keypair is made of (WireGuard whitepaper
+/// §5.4.5).
 struct KeypairMaterial {
   std::uint32_t local_index = 0;   ///< receiver index in messages for us; unique in its low 24 bits
   std::uint32_t remote_index = 0;  ///< receiver index in messages from us
@@ -61,14 +62,16 @@ class Keypair {
 
   /// Length of the type-4 message that carries `plaintext_bytes`.
   static constexpr std::size_t sealed_bytes(std::size_t plaintext_bytes) {
-    return kDataOverheadBytes + (plaintext_bytes + kPaddingMultiple - 1) / kPaddingMultiple * kPaddingMultiple;
+    return kDataOverheadBytes +
+           (plaintext_bytes + kPaddingMultiple - 1) / kPaddingMultiple * kPaddingMultiple;
   }
-  /// Writes header, ciphertext (zero-padded to 16) and tag to `out`, which holds at least sealed_bytes() and does
-  /// not overlap `plaintext`. Takes the next counter. Returns the bytes written; call only if may_send().
+  /// Writes header, ciphertext (zero-padded to 16) and tag to `out`, which holds at least sealed_bytes() and
+  /// does not overlap `plaintext`. Takes the next counter. Returns the bytes written; call only if
+  /// may_send().
   std::size_t seal(ByteView plaintext, MutableByteView out);
 
-  /// Opens a type-4 message into `out` (at least message.size() - kDataOverheadBytes; may not overlap). The window
-  /// moves only when the tag was right. On any error `out` holds garbage and nothing has changed.
+  /// Opens a type-4 message into `out` (at least message.size() - kDataOverheadBytes; may not overlap). The
+  /// window moves only when the tag was right. On any error `out` holds garbage and nothing has changed.
   Opened open(ByteView message, MutableByteView out, SteadyTime now);
 
  private:
@@ -83,20 +86,20 @@ class Keypair {
   std::unique_ptr<Window> window_;
 };
 
-/// The previous, current and next keypair of one peer, with WireGuard's rules of which one sends: an initiator's
-/// keypair is current at once; a responder's waits as `next` until the first authentic message proves that the
-/// initiator has it too. Data-loop owned.
+/// The previous, current and next keypair of one peer, with WireGuard's rules of which one sends: an
+/// initiator's keypair is current at once; a responder's waits as `next` until the first authentic message
+/// proves that the initiator has it too. Data-loop owned.
 class KeypairSlots {
  public:
-  /// Returns the local index of the keypair this one pushed out, so that its owner can forget it. With two pushed
-  /// out (possible when an unconfirmed next exists) the second is in `*second`.
+  /// Returns the local index of the keypair this one pushed out, so that its owner can forget it. With two
+  /// pushed out (possible when an unconfirmed next exists) the second is in `*second`.
   std::optional<std::uint32_t> install(const KeypairMaterial& material, std::optional<std::uint32_t>* second);
   /// The keypair that seals now; null when there is none that may send.
   Keypair* sender(SteadyTime now);
   /// The keypair that a message names by our index; null when it is none of the three.
   Keypair* receiver(std::uint32_t local_index);
-  /// To be called after each successful open. True when this made a waiting keypair the current one: the peer has
-  /// confirmed the handshake. `*dropped` gets the index of the keypair that went away, if one did.
+  /// To be called after each successful open. True when this made a waiting keypair the current one: the peer
+  /// has confirmed the handshake. `*dropped` gets the index of the keypair that went away, if one did.
   bool on_opened(std::uint32_t local_index, std::optional<std::uint32_t>* dropped);
   void erase_all();
   /// Calls `visit(local_index)` for each keypair held.

@@ -23,41 +23,48 @@ enum class PeerKind : std::uint8_t {
 /// What the data loop saw of one peer up to now; all times are when the newest such packet went or came,
 /// nullopt: never. Feeding the same snapshot twice changes nothing.
 struct TrafficSnapshot {
-  std::optional<SteadyTime> data_sent;               ///< a packet with content (not a keepalive)
-  std::optional<SteadyTime> anything_sent;           ///< any authenticated packet, keepalives included
-  std::optional<SteadyTime> data_received;           ///< authenticated, with content
-  std::optional<SteadyTime> anything_received;       ///< authenticated, keepalives included
-  bool wants_rekey = false;                          ///< Keypair::wants_rekey_* said so since the last snapshot
+  std::optional<SteadyTime> data_sent;          ///< a packet with content (not a keepalive)
+  std::optional<SteadyTime> anything_sent;      ///< any authenticated packet, keepalives included
+  std::optional<SteadyTime> data_received;      ///< authenticated, with content
+  std::optional<SteadyTime> anything_received;  ///< authenticated, keepalives included
+  bool wants_rekey = false;                     ///< Keypair::wants_rekey_* said so since the last snapshot
 };
 
-struct SendHandshake { Bytes message; };               ///< messages 1-3, by whatever path the node thinks best
-struct InstallKeypair { KeypairMaterial material; };   ///< to the data loop that owns this peer
-struct EraseKeypairs {};                               ///< no new session for 3 x REJECT_AFTER_TIME: wipe them
-struct SendKeepalive {};                               ///< an empty data packet, by the data loop
-struct HandshakeGaveUp {};                             ///< 90 s of initiations without an answer: drop what is staged
-using SessionAction = std::variant<SendHandshake, InstallKeypair, EraseKeypairs, SendKeepalive, HandshakeGaveUp>;
+struct SendHandshake {
+  Bytes message;
+};  ///< messages 1-3, by whatever path the node thinks best
+struct InstallKeypair {
+  KeypairMaterial material;
+};                          ///< to the data loop that owns this peer
+struct EraseKeypairs {};    ///< no new session for 3 x REJECT_AFTER_TIME: wipe them
+struct SendKeepalive {};    ///< an empty data packet, by the data loop
+struct HandshakeGaveUp {};  ///< 90 s of initiations without an answer: drop what is staged
+using SessionAction =
+    std::variant<SendHandshake, InstallKeypair, EraseKeypairs, SendKeepalive, HandshakeGaveUp>;
 
-/// One peer's handshakes and timers, WireGuard's protocol to the byte: sans-I/O, control thread, owned by the peer.
-/// It decides when to initiate, repeat, confirm, keep alive and give up; it neither knows paths nor sees data.
+/// One peer's handshakes and timers, WireGuard's protocol to the byte: sans-I/O, control thread, owned by the
+/// peer. It decides when to initiate, repeat, confirm, keep alive and give up; it neither knows paths nor
+/// sees data.
 class Session {
  public:
   struct Options {
     PeerKind kind = PeerKind::causeway;
     std::optional<Duration> persistent_keepalive;
   };
-  /// `local` and `random` are borrowed and outlive the session. `timestamps` issues strictly growing TAI64N stamps
-  /// (shared by all sessions of a node); `indices` issues receiver indices.
-  Session(const LocalKeys& local, const crypto::SessionPublicKey& remote, const crypto::PresharedKey& preshared,
-          TimestampSource& timestamps, IndexAllocator& indices, RandomSource& random, Options options);
+  /// `local` and `random` are borrowed and outlive the session. `timestamps` issues strictly growing TAI64N
+  /// stamps (shared by all sessions of a node); `indices` issues receiver indices.
+  Session(const LocalKeys& local, const crypto::SessionPublicKey& remote,
+          const crypto::PresharedKey& preshared, TimestampSource& timestamps, IndexAllocator& indices,
+          RandomSource& random, Options options);
   ~Session();
 
-  /// A packet waits, or the peer should be reached again: initiates unless a handshake is under way or the newest
-  /// keypair is fresh. Repeating the call is harmless.
+  /// A packet waits, or the peer should be reached again: initiates unless a handshake is under way or the
+  /// newest keypair is fresh. Repeating the call is harmless.
   void request(Now now);
   /// A path became usable: repeats the pending initiation at once (or requests one if a packet waits for it).
   void on_path_available(Now now);
-  /// An initiation that HandshakeInbox authenticated as from this peer. Replays and floods (older timestamp, more
-  /// than one per 20 ms) are refused: false, unchanged.
+  /// An initiation that HandshakeInbox authenticated as from this peer. Replays and floods (older timestamp,
+  /// more than one per 20 ms) are refused: false, unchanged.
   bool on_initiation(const ReceivedInitiation& initiation, Now now);
   /// A response or cookie reply that named one of our handshake indices. False: bad packet, unchanged.
   bool on_response(ByteView message, Now now);
@@ -65,8 +72,8 @@ class Session {
   void on_traffic(const TrafficSnapshot& traffic, Now now);
   /// The data loop opened the first packet under this keypair (the responder's confirmation).
   void on_keypair_confirmed(std::uint32_t local_index, Now now);
-  /// Lets the peer go: forgets the handshake under way and every keypair; nothing happens until request() or an
-  /// initiation. The data loop's keypairs are the owner's to erase.
+  /// Lets the peer go: forgets the handshake under way and every keypair; nothing happens until request() or
+  /// an initiation. The data loop's keypairs are the owner's to erase.
   void reset(Now now);
   void on_timeout(Now now);
   std::optional<SteadyTime> next_timeout() const;
