@@ -1,0 +1,80 @@
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+
+#include "dataplane/event_sink.hpp"
+#include "dataplane/messages.hpp"
+#include "dataplane/spsc_queue.hpp"
+#include "dataplane/wake_up.hpp"
+
+namespace causeway::dataplane {
+
+/// All that the control thread and one data loop say to each other, through bounded queues.
+///
+/// Down: commands, in order, never lost; a control thread that is 4,096 ahead waits. The loop never waits for
+/// the control thread, so this can't lock up. Up: one queue for each kind, so that a flood of one kind cannot
+/// crowd out another: STUN, handshakes, requests (repeated every second as long as they matter), and state,
+/// which has room for all that can happen between two looks. Order is kept inside a kind only.
+class ControlChannel final : public EventSink {
+ public:
+  static constexpr std::size_t kCommands = 4096;
+  static constexpr std::size_t kStun = 512;
+  static constexpr std::size_t kHandshakes = 512;
+  static constexpr std::size_t kRequests = 1024;
+  static constexpr std::size_t kState = 16384;
+
+  ControlChannel();
+
+  // ---- [control thread] ----
+  /// Waits while the queue is full. False, and nothing is sent, once the loop has closed the channel.
+  bool send(Command command);
+  /// False when the queue is full or closed; `command` is then unchanged.
+  bool try_send(Command& command);
+  /// Readable when events are there: then call take_events().
+  int descriptor() const { return events_wake_up_.descriptor(); }
+  /// Hands over up to `most` events, state first; returns how many. What is left makes the descriptor
+  /// readable again.
+  std::size_t take_events(std::size_t most, const std::function<void(Event&&)>& visit);
+
+  // ---- [any thread] ----
+  /// Handshake messages that wait to be taken: with many, the node is under load in WireGuard's sense
+  /// (cookies).
+  std::size_t pending_handshakes() const { return handshakes_.size(); }
+  /// State events that found no room. Above 0 the control thread has been stuck for very long.
+  std::uint64_t lost_state_events() const { return lost_state_.load(std::memory_order_relaxed); }
+  /// Wakes the loop without a command.
+  void wake_loop() { commands_wake_up_.signal(); }
+
+  // ---- [data-loop thread] ----
+  /// Makes the events' descriptor readable without an event.
+  void wake_control() { events_wake_up_.signal(); }
+  bool push(Event&& event) noexcept override;
+  /// Applies up to `most` waiting commands; returns how many. Without any it costs one load.
+  std::size_t take_commands(std::size_t most, const std::function<void(Command&&)>& visit);
+  int commands_descriptor() const { return commands_wake_up_.descriptor(); }
+  /// To be called before waiting for commands_descriptor(). False: commands are there, don't wait.
+  bool prepare_sleep();
+  /// To be called after waiting, with whether commands_descriptor() was readable.
+  void awake(bool was_readable) {
+    commands_wake_up_.awake();
+    if (was_readable) commands_wake_up_.clear();
+  }
+  /// No more commands are taken; a control thread that waits in send() is let go.
+  void close();
+
+ private:
+  SpscQueue<Event>& queue_of(const Event& event);
+  bool has_events() const;
+
+  SpscQueue<Command> commands_;
+  SpscQueue<Event> stun_, handshakes_, requests_, state_;
+  WakeUp commands_wake_up_, events_wake_up_;
+  std::atomic<std::uint32_t> room_made_{0};  ///< changes when commands were taken, or the channel closed
+  std::atomic<bool> closed_{false};
+  std::atomic<std::uint64_t> lost_state_{0};
+};
+
+}  // namespace causeway::dataplane

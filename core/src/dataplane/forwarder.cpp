@@ -1,0 +1,230 @@
+#include "dataplane/forwarder.hpp"
+
+#include <algorithm>
+#include <utility>
+#include <variant>
+
+namespace causeway::dataplane {
+namespace {
+
+constexpr std::uint32_t key_of(PeerId id) { return static_cast<std::uint32_t>(id); }
+constexpr std::uint32_t key_of(net::BaseId id) { return static_cast<std::uint32_t>(id); }
+
+}  // namespace
+
+Forwarder::Forwarder(tun::TunDevice& tun, EventSink& events, DropCounters& drops)
+    : Forwarder(tun, events, drops, Options{}) {}
+
+Forwarder::Forwarder(tun::TunDevice& tun, EventSink& events, DropCounters& drops, const Options& options)
+    : tun_(tun),
+      events_(events),
+      drops_(drops),
+      writer_(tun, drops),
+      coalescer_(writer_, writer_.offloads()),
+      stage_budget_{.most_bytes = options.most_staged_bytes},
+      unresolved_(options.most_unresolved, stage_budget_),
+      read_buffer_(kReadHeadroom + tun::kMaxFrameBytes),
+      icmp_buffer_(packet::kMostIcmpBytes) {}
+
+Forwarder::~Forwarder() = default;
+
+void Forwarder::apply(Command&& command, Now now) {
+  std::visit([&](auto&& alternative) { handle(std::move(alternative), now); }, std::move(command));
+  flush_run(now);
+}
+
+// ---- bases, peers, paths ----
+
+void Forwarder::handle(AddBase&& command, Now now) {
+  const net::BaseId base = command.base;
+  carriers_.insert(key_of(base), std::move(command.carrier));
+  peers_.for_each([&](std::uint32_t, std::unique_ptr<Peer>& peer) {
+    if (peer->path && peer->path->base == base) drain_stage(*peer, now);
+  });
+}
+
+void Forwarder::handle(RemoveBase&& command, Now) { carriers_.erase(key_of(command.base)); }
+
+void Forwarder::handle(AddPeer&& command, Now now) {
+  if (Peer* there = find_peer(command.peer)) {
+    there->kind = command.kind;
+    there->counters = std::move(command.counters);
+    return;
+  }
+  peers_.insert(key_of(command.peer), std::make_unique<Peer>(command, stage_budget_));
+  adopt_unresolved(now);
+}
+
+void Forwarder::handle(RemovePeer&& command, Now now) {
+  Peer* peer = find_peer(command.peer);
+  if (!peer) return;
+  forget_keypairs(*peer);
+  say_again(now);
+  drops_.add(DropReason::no_path, peer->stage.clear());
+  peers_.erase(key_of(command.peer));
+}
+
+void Forwarder::handle(SetForwarding&& command, Now now) {
+  table_ = command.table ? ForwardingTable(*command.table) : ForwardingTable();
+  adopt_unresolved(now);
+}
+
+void Forwarder::handle(SetPath&& command, Now now) {
+  Peer* peer = find_peer(command.peer);
+  if (!peer || (peer->path == command.path && peer->path.has_value())) return;
+  peer->path = std::move(command.path);
+  peer->moved_to.reset();
+  peer->path_failed_at.reset();
+  if (!peer->path) return;
+  set_mtu(*peer, peer->path->mtu);
+  drain_stage(*peer, now);
+}
+
+void Forwarder::handle(SendPeerKeepalive&& command, Now now) {
+  Peer* peer = find_peer(command.peer);
+  session::Keypair* keypair = peer ? sender_of(*peer, now) : nullptr;
+  if (keypair) {
+    seal(*peer, *keypair, {}, now);
+  } else {
+    drops_.add(DropReason::no_path);
+  }
+}
+
+// ---- keypairs ----
+
+void Forwarder::handle(InstallPeerKeypair&& command, Now now) {
+  const std::uint32_t index = command.material.local_index;
+  Peer* peer = find_peer(command.peer);
+  if (!peer) {
+    say(KeypairDropped{command.peer, index}, now);
+    return;
+  }
+  std::optional<std::uint32_t> second;
+  const auto first = peer->keys.install(command.material, &second);
+  indices_.insert(index, peer);
+  for (const auto& dropped : {first, second}) {
+    if (dropped) forget_keypair(*peer, *dropped);
+  }
+  say_again(now);
+  drain_stage(*peer, now);
+}
+
+void Forwarder::handle(ErasePeerKeypairs&& command, Now now) {
+  if (Peer* peer = find_peer(command.peer)) forget_keypairs(*peer);
+  say_again(now);
+}
+
+void Forwarder::forget_keypair(Peer& peer, std::uint32_t local_index) {
+  indices_.erase(local_index);
+  unsaid_.push_back(KeypairDropped{peer.id, local_index});
+}
+
+void Forwarder::forget_keypairs(Peer& peer) {
+  peer.keys.for_each_index([&](std::uint32_t index) { forget_keypair(peer, index); });
+  peer.keys.erase_all();
+}
+
+// ---- waiting packets ----
+
+/// A destination that somebody has from here on: what waits for it moves to that peer's stage.
+void Forwarder::adopt_unresolved(Now now) {
+  unresolved_.remove_if([&](Unresolved::Destination& destination) {
+    Peer* peer = find_peer(table_.find(destination.address));
+    if (!peer) return false;
+    drops_.add(DropReason::stage_full, peer->stage.append(destination.stage));
+    drain_stage(*peer, now);
+    if (!peer->stage.empty()) want_session(*peer, now);
+    return true;
+  });
+}
+
+void Forwarder::handle(RefuseDestination&& command, Now now) {
+  const auto address = packet::AddressKey::of(command.destination);
+  const auto refuse = [&](MutableByteView bytes) {
+    const auto view = packet::IpView::parse(bytes);
+    if (!view || view->destination != address) return false;
+    tell_unreachable(*view, now);
+    return true;
+  };
+  // An unknown destination stays listed, so that the control thread is not asked again at once.
+  if (auto* destination = unresolved_.find(address)) {
+    drops_.add(DropReason::no_such_peer, destination->stage.drop_if(refuse));
+  }
+  if (Peer* peer = find_peer(table_.find(address))) {
+    drops_.add(DropReason::no_path, peer->stage.drop_if(refuse));
+  }
+}
+
+void Forwarder::on_timeout(Now now) {
+  say_again(now);
+  if (!next_expiry_ || *next_expiry_ > now.steady) return;
+  std::size_t expired = unresolved_.expire(now.steady);
+  next_expiry_ = unresolved_.deadline();
+  peers_.for_each([&](std::uint32_t, std::unique_ptr<Peer>& peer) {
+    expired += peer->stage.expire(now.steady);
+    if (!peer->stage.empty()) {
+      next_expiry_ = std::min(next_expiry_.value_or(SteadyTime::max()), peer->stage.deadline());
+    }
+  });
+  drops_.add(DropReason::stage_expired, expired);
+}
+
+std::optional<SteadyTime> Forwarder::next_timeout() const {
+  if (!next_expiry_) return say_again_at_;
+  return say_again_at_ ? std::min(*next_expiry_, *say_again_at_) : next_expiry_;
+}
+
+// ---- look-ups ----
+
+Peer* Forwarder::find_peer(PeerId id) {
+  const auto* peer = peers_.find(key_of(id));
+  return peer ? peer->get() : nullptr;
+}
+
+Carrier* Forwarder::carrier_of(const Peer& peer) {
+  if (!peer.path) return nullptr;
+  const auto* carrier = carriers_.find(key_of(peer.path->base));
+  return carrier ? carrier->get() : nullptr;
+}
+
+/// The keypair to seal with, if the result can also be sent.
+session::Keypair* Forwarder::sender_of(Peer& peer, Now now) {
+  return carrier_of(peer) ? peer.keys.sender(now.steady) : nullptr;
+}
+
+void Forwarder::set_mtu(Peer& peer, std::uint16_t mtu) {
+  peer.mtu = mtu;
+  peer.inner_limit = inner_limit(mtu, peer.path->remote);
+}
+
+// ---- events ----
+
+bool Forwarder::offer(Event&& event) {
+  if (events_.push(std::move(event))) return true;
+  ++events_refused_;
+  return false;
+}
+
+/// For what must be heard, and in order: kept until there is room.
+void Forwarder::say(Event&& event, Now now) {
+  unsaid_.push_back(std::move(event));
+  say_again(now);
+}
+
+void Forwarder::say_again(Now now) {
+  while (!unsaid_.empty()) {
+    if (!offer(std::move(unsaid_.front()))) {
+      say_again_at_ = now.steady + kEventRetry;
+      return;
+    }
+    unsaid_.pop_front();
+  }
+  say_again_at_.reset();
+}
+
+void Forwarder::want_session(Peer& peer, Now now) {
+  if (peer.session_wanted_at && now.steady - *peer.session_wanted_at < kSayAgain) return;
+  if (offer(SessionWanted{peer.id})) peer.session_wanted_at = now.steady;
+}
+
+}  // namespace causeway::dataplane

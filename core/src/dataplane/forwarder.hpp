@@ -1,0 +1,164 @@
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "base/time.hpp"
+#include "dataplane/carrier.hpp"
+#include "dataplane/drop_reason.hpp"
+#include "dataplane/event_sink.hpp"
+#include "dataplane/flat_table.hpp"
+#include "dataplane/forwarding_table.hpp"
+#include "dataplane/messages.hpp"
+#include "dataplane/peer.hpp"
+#include "dataplane/send_run.hpp"
+#include "dataplane/stage.hpp"
+#include "dataplane/tun_writer.hpp"
+#include "dataplane/unresolved.hpp"
+#include "packet/coalescer.hpp"
+#include "packet/icmp.hpp"
+#include "packet/segmenter.hpp"
+#include "tun/tun_device.hpp"
+
+namespace causeway::dataplane {
+
+/// The data plane's decisions, without its threads and sockets: packets from the TUN are sealed for the peer
+/// that owns their destination, datagrams from the network are opened and written to the TUN. It knows
+/// keypairs, paths and addresses as it is told by commands; it chooses none of them. Owned by one data loop
+/// and used by its thread alone; everything given to the constructor is borrowed and outlives it.
+///
+/// The way out is in send.cpp, the way in in receive.cpp; commands and time are in forwarder.cpp. In steady
+/// state nothing here allocates.
+class Forwarder {
+ public:
+  struct Options {
+    std::size_t most_staged_bytes = 16u << 20;  ///< of all stages together
+    std::size_t most_unresolved = 256;          ///< destinations that nobody has yet
+  };
+  Forwarder(tun::TunDevice& tun, EventSink& events, DropCounters& drops);
+  Forwarder(tun::TunDevice& tun, EventSink& events, DropCounters& drops, const Options& options);
+  ~Forwarder();
+  Forwarder(const Forwarder&) = delete;
+  Forwarder& operator=(const Forwarder&) = delete;
+
+  void apply(Command&& command, Now now);
+
+  enum class TunState : std::uint8_t {
+    drained,  ///< wait until it is readable
+    more,     ///< kMostFramesPerBurst were read: see to the sockets, then call again
+    closed,   ///< the device is gone
+  };
+  static constexpr int kMostFramesPerBurst = 64;
+  /// Reads, seals and sends; nothing is held back when it returns.
+  TunState on_tun_readable(Now now);
+
+  /// One receive of a data socket. Opened packets may be held until flush().
+  void on_received(const ReceivedBatch& batch, Now now);
+  /// Writes what on_received() holds: at the end of each burst, before the loop sleeps.
+  void flush(Now now);
+
+  void on_timeout(Now now);
+  std::optional<SteadyTime> next_timeout() const;
+
+  /// How often the event queue was full when something was to be said.
+  std::uint64_t events_refused() const { return events_refused_; }
+
+ private:
+  static constexpr Duration kSayAgain = 1s;
+  static constexpr Duration kEventRetry = 50ms;
+  static constexpr std::size_t kReadHeadroom = 64;  ///< in front of what is read, for longer headers
+  static constexpr std::size_t kMostControlBytes = 1500;
+
+  // ---- forwarder.cpp: commands ----
+  void handle(AddBase&& command, Now now);
+  void handle(RemoveBase&& command, Now now);
+  void handle(AddPeer&& command, Now now);
+  void handle(RemovePeer&& command, Now now);
+  void handle(SetForwarding&& command, Now now);
+  void handle(InstallPeerKeypair&& command, Now now);
+  void handle(ErasePeerKeypairs&& command, Now now);
+  void handle(SetPath&& command, Now now);
+  void handle(SendPeerKeepalive&& command, Now now);
+  void handle(RefuseDestination&& command, Now now);
+  Peer* find_peer(PeerId id);
+  Carrier* carrier_of(const Peer& peer);
+  session::Keypair* sender_of(Peer& peer, Now now);
+  void forget_keypair(Peer& peer, std::uint32_t local_index);
+  void forget_keypairs(Peer& peer);
+  void adopt_unresolved(Now now);
+  void set_mtu(Peer& peer, std::uint16_t mtu);
+
+  // ---- forwarder.cpp: what is said to the control thread ----
+  bool offer(Event&& event);
+  void say(Event&& event, Now now);
+  void say_again(Now now);
+  void want_session(Peer& peer, Now now);
+
+  // ---- send.cpp ----
+  void on_frame(const tun::VnetHeader& header, MutableByteView frame, Now now);
+  bool may_leave(const packet::IpView& view);
+  void stage_unresolved(const packet::IpView& view, packet::Segmenter& segmenter, Now now);
+  void stage_for(Peer& peer, packet::Segmenter& segmenter, Now now);
+  void drain_stage(Peer& peer, Now now);
+  void expect_expiry(SteadyTime since);
+  void send_packet(Peer& peer, session::Keypair& keypair, MutableByteView packet, Now now);
+  void send_oversized(Peer& peer, session::Keypair& keypair, MutableByteView packet, Now now);
+  void seal(Peer& peer, session::Keypair& keypair, ByteView plaintext, Now now);
+  void flush_run(Now now);
+  void send_singly(Peer& peer, Carrier& carrier, const SendBatch& batch, std::size_t already_sent, Now now);
+  void on_send_failed(Peer& peer, const SendOutcome& outcome, std::size_t packets, Now now);
+  void account_sent(Peer& peer, std::size_t packets, std::size_t bytes, Now now);
+  void tell_unreachable(const packet::IpView& view, Now now);
+  void tell_too_big(const packet::IpView& view, std::size_t mtu, Now now);
+
+  // ---- receive.cpp ----
+  void on_control_datagram(ControlDatagram::Class kind, const ReceivedBatch& batch, ByteView datagram);
+  void on_data(const ReceivedBatch& batch, ByteView message, Now now);
+  void on_authentic(Peer& peer, std::uint32_t local_index, std::size_t message_bytes, bool has_content,
+                    Now now);
+  void on_inner_packet(Peer& peer, ByteView plaintext);
+  void account_received(const ReceivedBatch& batch, Now now);
+  void notice_move(Peer& peer, const ReceivedBatch& batch);
+
+  tun::TunDevice& tun_;
+  EventSink& events_;
+  DropCounters& drops_;
+  TunWriter writer_;
+  packet::Coalescer coalescer_;
+  packet::IcmpLimiter icmp_limiter_;
+
+  StageBudget stage_budget_;  // before everything that holds a Stage
+  Unresolved unresolved_;
+  FlatTable<std::unique_ptr<Peer>> peers_;        ///< by PeerId
+  FlatTable<Peer*> indices_;                      ///< by our receiver index
+  FlatTable<std::shared_ptr<Carrier>> carriers_;  ///< by BaseId
+  ForwardingTable table_;
+  std::optional<SteadyTime> next_expiry_;  ///< no staged packet expires before it
+
+  std::vector<std::uint8_t> read_buffer_;
+  std::vector<std::uint8_t> icmp_buffer_;
+  SendRun run_;
+  Peer* run_peer_ = nullptr;  ///< of a run that is not empty
+  bool run_has_content_ = false;
+  std::uint32_t run_index_ = 0;  ///< local index of the keypair that sealed the run's last datagram
+
+  /// What came from one peer in the batch at hand.
+  struct Arrivals {
+    Peer* peer = nullptr;
+    std::uint32_t local_index = 0;
+    std::uint64_t packets = 0;
+    std::uint64_t bytes = 0;
+    bool has_content = false;
+  };
+  Arrivals arrivals_;
+
+  std::deque<Event>
+      unsaid_;  ///< must be heard; waits for room in the queue. Bounded by the keypairs installed
+  std::optional<SteadyTime> say_again_at_;
+  std::uint64_t events_refused_ = 0;
+};
+
+}  // namespace causeway::dataplane

@@ -1,0 +1,34 @@
+#include "dataplane/peer.hpp"
+
+#include <algorithm>
+#include <array>
+
+namespace causeway::dataplane {
+namespace {
+
+constexpr std::size_t kUdpOverIpv4Bytes = 28;
+constexpr std::size_t kUdpOverIpv6Bytes = 48;
+constexpr std::size_t kLeastInnerBytes =
+    64;  // RFC 791: every host forwards 68 bytes; a multiple of the padding
+constexpr std::size_t kMostInnerBytes = 65440;  // sealed, still one UDP datagram
+
+constexpr std::array<std::uint16_t, 14> kPlateaus{65535, 32000, 17914, 9000, 4352, 1500, 1492,
+                                                  1480,  1460,  1440,  1400, 1360, 1280, 1006};
+
+}  // namespace
+
+std::size_t inner_limit(std::uint16_t mtu, const net::Endpoint& remote) {
+  const std::size_t outer =
+      (remote.address.is_v4() ? kUdpOverIpv4Bytes : kUdpOverIpv6Bytes) + session::kDataOverheadBytes;
+  const std::size_t room = mtu > outer ? mtu - outer : 0;
+  return std::clamp(room / session::kPaddingMultiple * session::kPaddingMultiple, kLeastInnerBytes,
+                    kMostInnerBytes);
+}
+
+std::uint16_t next_lower_mtu(std::size_t ip_bytes) {
+  const auto* lower =
+      std::find_if(kPlateaus.begin(), kPlateaus.end(), [&](auto mtu) { return mtu < ip_bytes; });
+  return lower == kPlateaus.end() ? 576 : *lower;
+}
+
+}  // namespace causeway::dataplane

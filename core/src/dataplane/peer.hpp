@@ -1,0 +1,41 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+
+#include "dataplane/messages.hpp"
+#include "dataplane/stage.hpp"
+#include "session/keypair.hpp"
+
+namespace causeway::dataplane {
+
+/// All that one data loop knows of one peer. Its address is stable while the peer exists.
+struct Peer {
+  Peer(const AddPeer& added, StageBudget& budget)
+      : id(added.peer), kind(added.kind), counters(added.counters), stage(budget) {}
+
+  PeerId id;
+  session::PeerKind kind;
+  std::shared_ptr<PeerCounters> counters;
+  session::KeypairSlots keys;
+  std::optional<DataPath> path;
+  std::uint16_t mtu = 0;        ///< of the path; less once the kernel refused a size
+  std::size_t inner_limit = 0;  ///< the longest inner packet that fits this MTU
+  Stage stage;                  ///< not empty only while there is no keypair or path
+
+  // What was said to the control thread, so that it is not said too often.
+  std::optional<SteadyTime> session_wanted_at;
+  std::optional<SteadyTime> path_failed_at;
+  std::optional<std::pair<net::BaseId, net::Endpoint>> moved_to;
+};
+
+/// The longest inner packet that a type-4 message carries within `mtu` bytes of IP: outer headers, message
+/// header and tag take 60 bytes, over IPv6 80, and the plaintext is padded to 16.
+std::size_t inner_limit(std::uint16_t mtu, const net::Endpoint& remote);
+
+/// The next MTU worth trying when a datagram of `ip_bytes` was refused (RFC 1191 §7, with the sizes that
+/// today's links have).
+std::uint16_t next_lower_mtu(std::size_t ip_bytes);
+
+}  // namespace causeway::dataplane

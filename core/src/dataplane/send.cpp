@@ -1,0 +1,271 @@
+// The way of a packet out: from the TUN to the network.
+//
+//   1  read a frame                      on_tun_readable: up to 64, then the sockets get their turn
+//   2  parse it, is it ours to send?     may_leave
+//   3  look up who has the destination   on_frame
+//   4  nobody, or no way to him yet      stage_unresolved, stage_for: wait, and ask
+//   5  cut it into packets of the wire   packet::Segmenter, in place
+//   6  does it fit the path?             send_packet, send_oversized
+//   7  take the counter and seal         seal: straight into the send buffer
+//   8  hand on in batches                flush_run
+//   9  what came of it                   on_send_failed, account_sent
+//
+// The read buffer belongs to the Forwarder; a frame in it is used up (its headers overwritten) when on_frame
+// returns. All of it runs in order in the data loop's thread.
+
+#include <algorithm>
+#include <atomic>
+
+#include "dataplane/forwarder.hpp"
+#include "packet/fragmenter.hpp"
+
+namespace causeway::dataplane {
+namespace {
+
+bool is_multicast(const packet::AddressKey& address) {
+  if (address.is_v4()) return (address.low >> 28 & 0xf) == 0xe || (address.low & 0xffffffff) == 0xffffffff;
+  return address.high >> 56 == 0xff;
+}
+
+bool is_link_local_v6(const packet::AddressKey& address) {
+  return !address.is_v4() && address.high >> 54 == 0x3fa;
+}
+
+std::size_t udp_and_ip_bytes(const net::Endpoint& remote) { return remote.address.is_v4() ? 28 : 48; }
+
+void add(std::atomic<std::uint64_t>& counter, std::uint64_t amount) {
+  counter.store(counter.load(std::memory_order_relaxed) + amount, std::memory_order_relaxed);
+}
+
+}  // namespace
+
+// 1
+Forwarder::TunState Forwarder::on_tun_readable(Now now) {
+  TunState state = TunState::more;
+  for (int frames = 0; frames < kMostFramesPerBurst; ++frames) {
+    const MutableByteView buffer = MutableByteView{read_buffer_}.subspan(kReadHeadroom);
+    const auto read = tun_.read(buffer);
+    if (read.status != tun::TunDevice::ReadResult::Status::frame) {
+      state =
+          read.status == tun::TunDevice::ReadResult::Status::closed ? TunState::closed : TunState::drained;
+      break;
+    }
+    on_frame(read.header, buffer.first(std::min(read.bytes, buffer.size())), now);
+  }
+  flush_run(now);
+  return state;
+}
+
+void Forwarder::on_frame(const tun::VnetHeader& header, MutableByteView frame, Now now) {
+  // 2
+  const auto view = packet::IpView::parse(frame);
+  if (!view) return drops_.add(DropReason::tun_malformed);
+  if (!may_leave(*view)) return;
+  // 5: cutting is prepared before anybody waits, so that a bad frame never does
+  auto segmenter = packet::Segmenter::make(header, frame, *view);
+  if (!segmenter) return drops_.add(DropReason::tun_malformed);
+  // 3
+  Peer* peer = find_peer(table_.find(view->destination));
+  if (!peer) return stage_unresolved(*view, *segmenter, now);
+  // 4
+  session::Keypair* keypair = sender_of(*peer, now);
+  if (!keypair) return stage_for(*peer, *segmenter, now);
+  if (!peer->stage.empty()) {
+    // A way opened without a word (the time of a keypair, say): those who wait go first, and need the frame's
+    // memory untouched.
+    drain_stage(*peer, now);
+  }
+  while (!segmenter->is_done())
+    send_packet(*peer, *keypair, segmenter->next(), now);
+}
+
+// 2
+bool Forwarder::may_leave(const packet::IpView& view) {
+  const bool is_chatter = is_multicast(view.destination) || is_link_local_v6(view.destination) ||
+                          is_link_local_v6(view.source) || table_.is_subnet_broadcast(view.destination);
+  if (is_chatter) {
+    drops_.add(DropReason::tun_not_unicast);
+    return false;
+  }
+  if (!table_.is_local(view.source)) {
+    drops_.add(DropReason::source_not_ours);
+    return false;
+  }
+  return true;
+}
+
+// 4
+void Forwarder::stage_unresolved(const packet::IpView& view, packet::Segmenter& segmenter, Now now) {
+  if (!table_.is_on_link(view.destination) || table_.is_local(view.destination)) {
+    drops_.add(DropReason::no_such_peer, segmenter.segments());
+    tell_unreachable(view, now);
+    return;
+  }
+  std::size_t lost = 0;
+  Unresolved::Destination& destination = unresolved_.at(view.destination, &lost);
+  while (!segmenter.is_done())
+    lost += destination.stage.push(segmenter.next(), now.steady);
+  drops_.add(DropReason::stage_full, lost);
+  expect_expiry(now.steady);
+  if (destination.wanted_at && now.steady - *destination.wanted_at < kSayAgain) return;
+  if (offer(PeerWanted{destination.address.address()})) destination.wanted_at = now.steady;
+}
+
+// 4
+void Forwarder::stage_for(Peer& peer, packet::Segmenter& segmenter, Now now) {
+  std::size_t lost = 0;
+  while (!segmenter.is_done())
+    lost += peer.stage.push(segmenter.next(), now.steady);
+  drops_.add(DropReason::stage_full, lost);
+  expect_expiry(now.steady);
+  want_session(peer, now);
+}
+
+void Forwarder::expect_expiry(SteadyTime since) {
+  next_expiry_ = std::min(next_expiry_.value_or(SteadyTime::max()), since + Stage::kPatience);
+}
+
+/// 4, the other end: what waited goes out in order, unless the address changed hands meanwhile.
+void Forwarder::drain_stage(Peer& peer, Now now) {
+  if (peer.stage.empty()) return;
+  session::Keypair* keypair = sender_of(peer, now);
+  if (!keypair) return;
+  for (; !peer.stage.empty(); peer.stage.pop()) {
+    const MutableByteView packet = peer.stage.front();
+    const auto view = packet::IpView::parse(packet);
+    if (!view || table_.find(view->destination) != peer.id) {
+      drops_.add(DropReason::no_path);
+    } else {
+      send_packet(peer, *keypair, packet, now);
+    }
+  }
+  flush_run(now);
+}
+
+// 6
+void Forwarder::send_packet(Peer& peer, session::Keypair& keypair, MutableByteView packet, Now now) {
+  if (packet.size() <= peer.inner_limit) {
+    seal(peer, keypair, packet, now);
+  } else {
+    send_oversized(peer, keypair, packet, now);
+  }
+}
+
+/// 6: what may be cut is cut; of the rest the sender is told.
+void Forwarder::send_oversized(Peer& peer, session::Keypair& keypair, MutableByteView packet, Now now) {
+  const auto view = packet::IpView::parse(packet);
+  if (!view) return drops_.add(DropReason::tun_malformed);
+  auto fragmenter = packet::Fragmenter::make(packet, *view, peer.inner_limit);
+  if (!fragmenter) {
+    drops_.add(DropReason::too_big);
+    tell_too_big(*view, peer.inner_limit, now);
+    return;
+  }
+  while (!fragmenter->is_done())
+    seal(peer, keypair, fragmenter->next(), now);
+}
+
+// 7
+void Forwarder::seal(Peer& peer, session::Keypair& keypair, ByteView plaintext, Now now) {
+  const std::size_t sealed = session::Keypair::sealed_bytes(plaintext.size());
+  if (run_peer_ != &peer || !run_.accepts(sealed)) flush_run(now);
+  run_.add(keypair.seal(plaintext, run_.room(sealed)));
+  run_peer_ = &peer;
+  run_index_ = keypair.local_index();
+  run_has_content_ |= !plaintext.empty();
+  if (run_.is_full()) flush_run(now);
+}
+
+// 8
+void Forwarder::flush_run(Now now) {
+  if (run_.is_empty()) return;
+  Peer& peer = *run_peer_;
+  Carrier* carrier = carrier_of(peer);
+  const SendBatch batch = run_.batch();
+  if (!carrier) {
+    drops_.add(DropReason::no_path, run_.segments());
+  } else {
+    const SendOutcome outcome = carrier->send(peer.path->remote, batch);
+    const std::size_t sent = outcome.status == SendStatus::sent
+                                 ? run_.segments()
+                                 : std::min<std::size_t>(outcome.segments_sent, run_.segments());
+    account_sent(peer, sent, std::min<std::size_t>(sent * batch.segment_bytes, batch.bytes.size()), now);
+    if (outcome.status == SendStatus::too_big && run_.segments() > 1) {
+      send_singly(peer, *carrier, batch, sent, now);
+    } else if (outcome.status != SendStatus::sent) {
+      on_send_failed(peer, outcome, run_.segments() - sent, now);
+    }
+  }
+  run_.clear();
+  run_peer_ = nullptr;
+  run_has_content_ = false;
+}
+
+/// 8: one datagram too long for the path makes a whole batch fail; the others still go.
+void Forwarder::send_singly(Peer& peer, Carrier& carrier, const SendBatch& batch, std::size_t already_sent,
+                            Now now) {
+  for (std::size_t at = already_sent * batch.segment_bytes; at < batch.bytes.size();
+       at += batch.segment_bytes) {
+    const ByteView datagram =
+        batch.bytes.subspan(at, std::min<std::size_t>(batch.segment_bytes, batch.bytes.size() - at));
+    const SendOutcome outcome =
+        carrier.send(peer.path->remote, {datagram, static_cast<std::uint16_t>(datagram.size())});
+    if (outcome.status == SendStatus::sent) {
+      account_sent(peer, 1, datagram.size(), now);
+    } else {
+      on_send_failed(peer, outcome, 1, now);
+    }
+  }
+}
+
+// 9
+void Forwarder::on_send_failed(Peer& peer, const SendOutcome& outcome, std::size_t packets, Now now) {
+  switch (outcome.status) {
+    case SendStatus::sent:
+      return;
+    case SendStatus::would_block:
+      return drops_.add(DropReason::send_would_block, packets);
+    case SendStatus::too_big: {
+      // The packets are sealed, so nobody is told; the next of that size meet the lower limit in step 6.
+      drops_.add(DropReason::too_big, packets);
+      const std::size_t refused = run_.batch().segment_bytes + udp_and_ip_bytes(peer.path->remote);
+      if (refused <= peer.mtu) set_mtu(peer, next_lower_mtu(refused));
+      return;
+    }
+    case SendStatus::unreachable:
+    case SendStatus::failed:
+      drops_.add(DropReason::send_failed, packets);
+      if (peer.path_failed_at && now.steady - *peer.path_failed_at < kSayAgain) return;
+      if (offer(PathFailed{peer.id, *peer.path, outcome.status, outcome.error}))
+        peer.path_failed_at = now.steady;
+      return;
+  }
+}
+
+// 9
+void Forwarder::account_sent(Peer& peer, std::size_t packets, std::size_t bytes, Now now) {
+  if (packets == 0 || !peer.counters) return;
+  PeerCounters& counters = *peer.counters;
+  const std::int64_t at = std::max<std::int64_t>(1, now.steady.time_since_epoch().count());
+  add(counters.tx_packets, packets);
+  add(counters.tx_bytes, bytes);
+  counters.anything_sent_at.store(at, std::memory_order_relaxed);
+  if (run_has_content_) counters.data_sent_at.store(at, std::memory_order_relaxed);
+  const session::Keypair* keypair = peer.keys.receiver(run_index_);
+  if (keypair && keypair->wants_rekey_after_send(now.steady))
+    counters.wants_rekey.store(true, std::memory_order_relaxed);
+}
+
+void Forwarder::tell_unreachable(const packet::IpView& view, Now now) {
+  if (!icmp_limiter_.allow(now.steady)) return;
+  const std::size_t bytes = packet::make_unreachable(view, icmp_buffer_);
+  if (bytes > 0) writer_.write_packet(ByteView{icmp_buffer_}.first(bytes));
+}
+
+void Forwarder::tell_too_big(const packet::IpView& view, std::size_t mtu, Now now) {
+  if (!icmp_limiter_.allow(now.steady)) return;
+  const std::size_t bytes = packet::make_too_big(view, static_cast<std::uint16_t>(mtu), icmp_buffer_);
+  if (bytes > 0) writer_.write_packet(ByteView{icmp_buffer_}.first(bytes));
+}
+
+}  // namespace causeway::dataplane
