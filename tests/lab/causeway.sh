@@ -29,6 +29,7 @@ make_token() { server_admin token --network $network "$@"; }
 
 # server_node NAME FIELD: what the server says of a node; empty when it knows none of that name.
 server_node() { server_admin nodes --json | jq -r --arg name "$1" ".[] | select(.name == \$name) | .$2"; }
+server_node_is() { [[ $(server_node "$1" state) == "$2" ]]; }
 server_forgot() { [[ -z $(server_node "$1" name) ]]; }
 
 # ---- nodes --------------------------------------------------------------------------------------------------
@@ -51,7 +52,7 @@ wait_online() { wait_until "${2:-15}" "$1 is online" node_is "$1" online; }
 peer() { status "$1" ".peers[] | select(.name == \"$2\" or .virtual_address == \"$2\") | $3"; }
 peer_is() { [[ $(peer "$1" "$2" .state) == "$3" ]]; }
 
-# check_count NAME TYPE: how many candidates of that type.
+# candidate_count NAME TYPE: how many candidates of that type.
 candidate_count() { ask "$1" candidates --json | jq "[.[] | select(.type == \"$2\")] | length"; }
 has_candidates() { (($(candidate_count "$1" "$2") >= ${3:-1})); }
 

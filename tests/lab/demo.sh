@@ -37,7 +37,7 @@ cat >&3 <<'END'
 END
 world_two_homes port_restricted port_restricted
 count_server_traffic
-ok "seven network namespaces, real veth NICs, NATs that filter (port-restricted cones)"
+ok "$(lab_namespaces | wc -l) network namespaces, real veth NICs, NATs that filter (port-restricted cones)"
 note "their names begin with cw-$lab_run-, temporary files are in $lab_dir (\$LAB below)"
 
 step "Without Causeway the two cannot talk"
@@ -72,8 +72,10 @@ for name in alice bob; do
   wait_until 10 "$name has a host candidate" has_candidates $name host
   wait_until 10 "$name learnt its NAT-mapped address from STUN" has_candidates $name srflx
   note "$name:"
-  ask $name candidates --json | jq -r '.[] | [.type, .address, "from \(.source)", "priority \(.priority)"] | @tsv' |
-    column -t -s$'\t' | sed 's/^/        /' >&3
+  ask $name candidates --json | jq -r '.[] | "\(.type) \(.address) \(.source) \(.priority)"' |
+    while read -r type address source priority; do
+      printf '        %-6s %-22s from %-16s priority %s\n' "$type" "$address" "$source" "$priority" >&3
+    done
 done
 ok "host (own NIC) and srflx (as the NAT shows it) on both sides"
 
@@ -89,8 +91,8 @@ show_path() {
   path=$(peer "$1" "$2" .path)
   jq -r --arg name "$1" '"\($name): \(.local) (\(.local_type)) ⇄ \(.remote) (\(.remote_type)), \(.transport), " +
     "rtt \(.rtt_ms) ms, priority \(.priority)\n  because: \(.reason)"' <<<"$path" | indent >&3
-  expect "  local NIC of $1" "$3" "$(jq -r .local <<<"$path" | sed 's/:[0-9]*$//')"
-  expect "  NAT of its peer" "$4" "$(jq -r .remote <<<"$path" | sed 's/:[0-9]*$//')"
+  expect "local NIC of $1" "$3" "$(jq -r .local <<<"$path" | sed 's/:[0-9]*$//')"
+  expect "NAT of its peer" "$4" "$(jq -r .remote <<<"$path" | sed 's/:[0-9]*$//')"
 }
 step "The path that was chosen, and why"
 show_path alice bob $client1_address $nat2_address
@@ -190,7 +192,7 @@ fi
 
 step "Stop"
 for name in nginx sshd alice bob server; do stop $name; done
-expect "processes left in the seven namespaces" 0 "$(lab_pids | wc -l)"
+expect "processes left in the namespaces" 0 "$(lab_pids | wc -l)"
 lab_delete_namespaces
 expect "namespaces left" 0 "$(lab_namespaces | wc -l)"
 printf '\n%sAll of it worked, in %d s.%s\n' "$c_bold" $((SECONDS - started)) "$c_off" >&3

@@ -59,7 +59,7 @@ lab_end() {
   if [[ -n $lab_keep && $code == 0 ]]; then
     exit 0
   fi
-  ((code == 0)) || show_logs
+  ((code == 0 || code == 130 || code == 143)) || show_logs
   stop_all
   leaked=$(lab_pids)
   if [[ -n $leaked ]]; then
@@ -85,6 +85,8 @@ lab_namespaces() { ip netns list | awk -v prefix="cw-$lab_run-" 'index($1, prefi
 lab_delete_namespaces() {
   local name
   for name in $(lab_namespaces); do ip netns del "$name"; done
+  rm -rf "/etc/netns/cw-$lab_run-"*
+  rmdir --ignore-fail-on-non-empty /etc/netns 2>/dev/null || true
 }
 
 # lab_teardown RUN: what `--keep` left behind, from another shell.
@@ -117,8 +119,13 @@ server() { n server "$@"; }
 add_ns() {
   local ns
   for ns in "$@"; do
+    # A hosts file of its own: `ip netns exec` mounts it over /etc/hosts, where daemons keep the names of peers.
+    mkdir -p "/etc/netns/cw-$lab_run-$ns"
+    cp /etc/hosts "/etc/netns/cw-$lab_run-$ns/hosts"
     ip netns add "cw-$lab_run-$ns"
-    on "$ns" sysctl -qw net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.default.disable_ipv6=1
+    # No duplicate address detection either: addresses are usable as soon as they are set.
+    on "$ns" sysctl -qw net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.default.disable_ipv6=1 \
+      net.ipv6.conf.default.accept_dad=0 net.ipv6.conf.default.dad_transmits=0
     on "$ns" ip link set lo up
   done
 }

@@ -73,13 +73,48 @@ PYTHON
   expect "port of the answer" 5000 "$(cat "$lab_dir/log/listener")"
 }
 
+# Neighbours reach each other without the NAT, and the public side through it.
+one_lan() {
+  world_one_lan
+  n1 ping -c1 -W2 192.168.0.101 >/dev/null
+  ok "client1 reaches client2 in the LAN"
+  n2 ping -c1 -W2 "$server_address" >/dev/null
+  ok "client2 reaches the public side"
+}
+
+# Global addresses without NAT, but no unasked UDP comes in; IPv4 has no UDP at all.
+ipv6() {
+  world_ipv6
+  n1 ping -6 -c1 -W2 2001:db8:2:2::100 >/dev/null
+  ok "client1 reaches client2's global address"
+  start listener client2 timeout 20 "$python" -c "
+import socket
+sock = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+sock.bind(('::', 5000))
+print('listening', flush=True)
+while True: print(sock.recvfrom(100)[0].decode(), flush=True)"
+  wait_until 5 "client2 listens" grep -q listening "$lab_dir/log/listener"
+  send6() { on "$1" "$python" -c "
+import socket, sys
+sock = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+sock.bind(('::', 5001))
+sock.sendto(sys.argv[1].encode(), ('2001:db8:2:2::100', 5000))" "$2"; }
+  send6 client1 unasked
+  # From inside client2's own LAN nothing is filtered: when this one has arrived, the other will not any more.
+  send6 nat2 neighbour
+  wait_until 5 "the neighbour's packet arrives" grep -q neighbour "$lab_dir/log/listener"
+  if grep -q unasked "$lab_dir/log/listener"; then fail "an unasked packet came in"; return 1; fi
+  ok "the firewall drops unasked UDP"
+}
+
 situation() {
+  case $1 in one_lan | ipv6) "$1"; return ;; esac
   world_public
   start probe server "$python" -u "$lab_source/nat_probe.py" serve "${probe_args[@]}"
   wait_until 5 "the probe server is ready" grep -q ready "$lab_dir/log/probe"
   "$1"
 }
-for kind in port_restricted address_restricted full_cone symmetric behind_nat udp_blocked no_way_in knock_first; do
+for kind in port_restricted address_restricted full_cone symmetric behind_nat udp_blocked no_way_in knock_first one_lan ipv6; do
   case_function() { situation "$kind"; }
   run_case case_function "${kind//_/ }"
   lab_delete_namespaces

@@ -63,8 +63,7 @@ expect "alice's address" 10.10.0.101 "$(status alice .virtual_address)"
 
 step "SIGTERM and a new start keep enrolment and address (U5)"
 stop bob
-wait_until 15 "the server sees bob go" bash -c "[[ \$($bin/causeway-server nodes --dir $lab_dir/server --json |
-  jq -r '.[] | select(.name == \"bob\") | .state') == offline ]]"
+wait_until 15 "the server sees bob go" server_node_is bob offline
 node_start 2 bob
 wait_online bob
 expect "bob's address" 10.10.0.102 "$(status bob .virtual_address)"
