@@ -1,0 +1,192 @@
+#include "net/nic_monitor.hpp"
+
+#include <fmt/core.h>
+#include <linux/if_addr.h>
+#include <linux/rtnetlink.h>
+#include <net/if.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <system_error>
+
+namespace causeway::net {
+namespace {
+
+constexpr std::array<std::string_view, 5> kContainerNames{"docker", "br-", "veth", "virbr", "cni"};
+
+template <class Value>
+bool take(ByteView bytes, Value& value) {
+  if (bytes.size() < sizeof value) return false;
+  std::memcpy(&value, bytes.data(), sizeof value);
+  return true;
+}
+
+std::string text_of(ByteView value) {
+  const std::string_view text = as_text(value);
+  return std::string(text.substr(0, text.find('\0')));
+}
+
+std::optional<IpAddress> address_of(ByteView value) {
+  if (std::array<std::uint8_t, 4> octets; value.size() == octets.size() && take(value, octets)) {
+    return IpAddress::v4(octets);
+  }
+  if (std::array<std::uint8_t, 16> octets; value.size() == octets.size() && take(value, octets)) {
+    return IpAddress::v6(octets);
+  }
+  return std::nullopt;
+}
+
+void add_link(ByteView payload, std::vector<Interface>& interfaces) {
+  ifinfomsg link;
+  if (!take(payload, link)) return;
+  Interface made;
+  made.index = link.ifi_index;
+  made.up = (link.ifi_flags & IFF_UP) != 0;
+  made.running = (link.ifi_flags & IFF_RUNNING) != 0;
+  made.loopback = (link.ifi_flags & IFF_LOOPBACK) != 0;
+  for_each_attribute(payload.subspan(NLMSG_ALIGN(sizeof link)), [&](std::uint16_t type, ByteView value) {
+    if (type == IFLA_IFNAME) made.name = text_of(value);
+    if (type == IFLA_MTU) take(value, made.mtu);
+    if (type != IFLA_LINKINFO) return;
+    for_each_attribute(value, [&](std::uint16_t inner, ByteView kind) {
+      if (inner == IFLA_INFO_KIND) made.kind = text_of(kind);
+    });
+  });
+  interfaces.push_back(std::move(made));
+}
+
+void add_address(ByteView payload, std::vector<Interface>& interfaces) {
+  ifaddrmsg message;
+  if (!take(payload, message)) return;
+  std::uint32_t flags = message.ifa_flags;  // the low 8 bits; IFA_FLAGS has all
+  std::optional<IpAddress> local, peer;
+  for_each_attribute(payload.subspan(NLMSG_ALIGN(sizeof message)), [&](std::uint16_t type, ByteView value) {
+    if (type == IFA_LOCAL) local = address_of(value);
+    if (type == IFA_ADDRESS) peer = address_of(value);
+    if (type == IFA_FLAGS) take(value, flags);
+  });
+  // On a point-to-point link IFA_ADDRESS is the far end; IPv6 without one has no IFA_LOCAL.
+  const auto address = local ? local : peer;
+  const auto owner = std::find_if(interfaces.begin(), interfaces.end(), [&](const Interface& candidate) {
+    return candidate.index == static_cast<int>(message.ifa_index);
+  });
+  if (!address || owner == interfaces.end() || message.ifa_prefixlen > address->size() * 8) return;
+  owner->addresses.push_back(
+      {*address, message.ifa_prefixlen,
+       (flags & (IFA_F_TENTATIVE | IFA_F_DADFAILED)) != 0 && (flags & IFA_F_OPTIMISTIC) == 0,
+       (flags & IFA_F_DEPRECATED) != 0, (flags & IFA_F_TEMPORARY) != 0 && !address->is_v4()});
+}
+
+}  // namespace
+
+std::string_view to_text(NotCandidate reason) {
+  switch (reason) {
+    case NotCandidate::is_candidate:
+      return "used";
+    case NotCandidate::loopback:
+      return "ignored: loopback";
+    case NotCandidate::tunnel:
+      return "ignored: a TUN or TAP device";
+    case NotCandidate::bridge:
+      return "ignored: a bridge";
+    case NotCandidate::container_name:
+      return "ignored: named like a container's or virtual machine's network";
+    case NotCandidate::not_running:
+      return "ignored: down, or without a carrier";
+    case NotCandidate::link_local:
+      return "ignored: link-local";
+    case NotCandidate::not_unicast:
+      return "ignored: not a unicast address";
+    case NotCandidate::tentative:
+      return "ignored: the address is still being checked for duplicates";
+    case NotCandidate::deprecated:
+      return "ignored: the address is deprecated";
+  }
+  return "ignored";
+}
+
+NotCandidate why_no_candidate(const Interface& interface) {
+  if (interface.loopback) return NotCandidate::loopback;
+  if (interface.kind == "tun") return NotCandidate::tunnel;  // the kernel's word for TAP as well
+  if (interface.kind == "bridge") return NotCandidate::bridge;
+  const bool container =
+      std::any_of(kContainerNames.begin(), kContainerNames.end(),
+                  [&](std::string_view prefix) { return interface.name.starts_with(prefix); });
+  if (container) return NotCandidate::container_name;
+  if (!interface.up || !interface.running) return NotCandidate::not_running;
+  return NotCandidate::is_candidate;
+}
+
+NotCandidate why_no_candidate(const InterfaceAddress& address) {
+  if (address.address.is_loopback()) return NotCandidate::loopback;
+  if (!address.address.is_usable_unicast()) return NotCandidate::not_unicast;
+  if (address.address.is_link_local()) return NotCandidate::link_local;
+  if (address.tentative) return NotCandidate::tentative;
+  if (address.deprecated) return NotCandidate::deprecated;
+  return NotCandidate::is_candidate;
+}
+
+std::vector<LocalNetwork> local_networks(const std::vector<Interface>& interfaces, std::string_view except) {
+  std::vector<LocalNetwork> networks;
+  for (const Interface& interface : interfaces) {
+    if (!interface.up || interface.name == except) continue;
+    for (const InterfaceAddress& address : interface.addresses) {
+      networks.push_back({interface.name, address.prefix()});
+    }
+  }
+  return networks;
+}
+
+Result<NicMonitor> NicMonitor::open() {
+  auto events = NetlinkSocket::open_monitor(RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR);
+  if (!events) return events.error();
+  auto requests = NetlinkSocket::open();
+  if (!requests) return requests.error();
+  // Subscribed before the first list: a change between the two is seen twice instead of never.
+  NicMonitor monitor(std::move(*events), std::move(*requests));
+  if (const auto listed = monitor.refresh(); !listed) return listed.error();
+  return monitor;
+}
+
+const Interface* NicMonitor::find(std::string_view name) const {
+  const auto found = std::find_if(interfaces_.begin(), interfaces_.end(),
+                                  [&](const Interface& interface) { return interface.name == name; });
+  return found == interfaces_.end() ? nullptr : &*found;
+}
+
+Result<bool> NicMonitor::refresh() {
+  events_.drain();
+  std::vector<Interface> listed;
+  int error = EINTR;
+  for (int attempt = 0; attempt < 5 && error == EINTR; ++attempt) {
+    listed.clear();
+    error = list(listed);
+  }
+  // Still changing after five attempts: the notifications that go with it bring us here again.
+  if (error != 0 && error != EINTR) {
+    return Error{
+        fmt::format("cannot list the network interfaces: {}", std::generic_category().message(error))};
+  }
+  const bool changed = listed != interfaces_;
+  interfaces_ = std::move(listed);
+  return changed;
+}
+
+int NicMonitor::list(std::vector<Interface>& interfaces) {
+  NetlinkRequest links(RTM_GETLINK, NLM_F_DUMP, ifinfomsg{});
+  const int link_error = requests_.list(links, [&](std::uint16_t type, ByteView payload) {
+    if (type == RTM_NEWLINK) add_link(payload, interfaces);
+  });
+  if (link_error != 0) return link_error;
+  NetlinkRequest addresses(RTM_GETADDR, NLM_F_DUMP, ifaddrmsg{});
+  const int address_error = requests_.list(addresses, [&](std::uint16_t type, ByteView payload) {
+    if (type == RTM_NEWADDR) add_address(payload, interfaces);
+  });
+  std::sort(interfaces.begin(), interfaces.end(),
+            [](const Interface& a, const Interface& b) { return a.index < b.index; });
+  return address_error;
+}
+
+}  // namespace causeway::net

@@ -1,0 +1,251 @@
+#include "net/udp_socket.hpp"
+
+#include <fmt/core.h>
+#include <netinet/in.h>
+#include <netinet/udp.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <system_error>
+
+#include "base/log.hpp"
+
+namespace causeway::net {
+namespace {
+
+// Missing in older headers; the values are kernel ABI.
+constexpr int kUdpSegment = 103;
+constexpr int kUdpGro = 104;
+
+// A pending ICMP error of an earlier datagram to anybody is reported by the next call: it says nothing about
+// this one. More than this many in a row are somebody's flood.
+constexpr int kPendingErrorsSkipped = 4;
+
+bool set_option(int descriptor, int level, int name, int value) {
+  return setsockopt(descriptor, level, name, &value, sizeof value) == 0;
+}
+
+Error failure(const UdpSocketOptions& options, std::string_view what, int error, std::string_view hint = "") {
+  return {fmt::format("cannot {} for UDP on {}{}{}: {}{}{}", what, options.address.to_string(),
+                      options.device.empty() ? "" : " at ", options.device,
+                      std::generic_category().message(error), hint.empty() ? "" : "; ", hint)};
+}
+
+void set_buffer(int descriptor, int forced, int plain, int bytes) {
+  // The plain option is cut to net.core.[rw]mem_max; that is all one gets without CAP_NET_ADMIN.
+  if (!set_option(descriptor, SOL_SOCKET, forced, bytes)) set_option(descriptor, SOL_SOCKET, plain, bytes);
+}
+
+bool is_pending_icmp_error(int error) {
+  return error == ECONNREFUSED || error == EPROTO || error == ENOPROTOOPT;
+}
+
+int bind_to(int descriptor, const Endpoint& local) {
+  sockaddr_storage storage{};
+  const unsigned length = local.to_sockaddr(storage);
+  return ::bind(descriptor, reinterpret_cast<const sockaddr*>(&storage), length) == 0 ? 0 : errno;
+}
+
+}  // namespace
+
+Result<UdpSocket> UdpSocket::open(const UdpSocketOptions& options) {
+  const bool v4 = options.address.is_v4();
+  FileDescriptor descriptor(
+      ::socket(v4 ? AF_INET : AF_INET6, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_UDP));
+  if (!descriptor) return failure(options, "open a socket", errno);
+  const int fd = descriptor.get();
+
+  if (!v4 && !set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1)) return failure(options, "set IPV6_V6ONLY", errno);
+  if (options.reuse_port && !set_option(fd, SOL_SOCKET, SO_REUSEPORT, 1)) {
+    return failure(options, "set SO_REUSEPORT", errno);
+  }
+  // The source address alone does not choose the NIC: with two NICs in one network, or a default route
+  // elsewhere, datagrams would leave by the wrong one. Must precede bind(): later it needs CAP_NET_RAW.
+  if (!options.device.empty() && setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, options.device.c_str(),
+                                            static_cast<socklen_t>(options.device.size() + 1)) != 0) {
+    return failure(options, "bind to the NIC", errno,
+                   errno == EPERM ? "run as root, or give the program CAP_NET_RAW" : "");
+  }
+  if (options.mark != 0 && !set_option(fd, SOL_SOCKET, SO_MARK, static_cast<int>(options.mark))) {
+    return failure(options, "set the routing mark", errno, "run as root, or give the program CAP_NET_ADMIN");
+  }
+  // DO and not PROBE: both set DF, but only DO also refuses what a router has told the kernel is too big, so
+  // that a smaller MTU on the way is known at the next send and not after a black-hole timer. Forged ICMP can
+  // thereby shrink a path for ten minutes (down to min_pmtu); it can't stop it.
+  const bool never_fragments = v4 ? set_option(fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DO)
+                                  : set_option(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_DO);
+  if (!never_fragments) return failure(options, "forbid fragments", errno);
+  set_buffer(fd, SO_SNDBUFFORCE, SO_SNDBUF, options.buffer_bytes);
+  set_buffer(fd, SO_RCVBUFFORCE, SO_RCVBUF, options.buffer_bytes);
+
+  int error = bind_to(fd, {options.address, options.port});
+  if (error == EADDRINUSE && options.port != 0 && !options.port_is_required) {
+    log::info("udp", "port {} of {} is taken, any other will do", options.port, options.address.to_string());
+    error = bind_to(fd, {options.address, 0});
+  }
+  if (error == EADDRINUSE) {
+    return failure(options, fmt::format("bind port {}", options.port), error,
+                   "stop the program that has it, or choose another port");
+  }
+  if (error != 0) return failure(options, fmt::format("bind port {}", options.port), error);
+
+  sockaddr_storage storage{};
+  socklen_t length = sizeof storage;
+  if (getsockname(fd, reinterpret_cast<sockaddr*>(&storage), &length) != 0) {
+    return failure(options, "learn the port", errno);
+  }
+  const bool gro = options.use_gro && set_option(fd, SOL_UDP, kUdpGro, 1);
+  int segment = 0;
+  socklen_t segment_length = sizeof segment;
+  const bool gso = options.use_gso && getsockopt(fd, SOL_UDP, kUdpSegment, &segment, &segment_length) == 0;
+  return UdpSocket(std::move(descriptor), Endpoint::from_sockaddr(storage).value_or(Endpoint{}), gso, gro);
+}
+
+UdpSocket::UdpSocket(FileDescriptor descriptor, const Endpoint& local, bool gso, bool gro)
+    : descriptor_(std::move(descriptor)), local_(local), gso_(gso), gro_(gro) {}
+
+UdpSocket::UdpSocket(UdpSocket&& other) noexcept
+    : descriptor_(std::move(other.descriptor_)),
+      local_(other.local_),
+      gso_(other.uses_gso()),
+      gro_(other.gro_) {}
+
+UdpSocket::SendResult UdpSocket::send(const Endpoint& to, ByteView bytes,
+                                      std::size_t segment_bytes) noexcept {
+  SendResult result;
+  if (segment_bytes == 0 || bytes.empty()) return result;
+  sockaddr_storage storage;
+  const unsigned length = to.to_sockaddr(storage);
+
+  while (!bytes.empty()) {
+    // A lone segment over the UDP limit goes to the kernel as it is, which answers EMSGSIZE.
+    const std::size_t segments = std::clamp<std::size_t>(kMostSendBytes / segment_bytes, 1, kMostSegments);
+    const ByteView part = bytes.first(std::min(bytes.size(), segments * segment_bytes));
+    const auto part_segments = static_cast<std::uint32_t>((part.size() + segment_bytes - 1) / segment_bytes);
+
+    int error = EIO;
+    if (part_segments > 1 && uses_gso()) {
+      error = send_segmented(&storage, length, part, segment_bytes);
+      // EIO: the NIC can't checksum what it would have to split. That does not change while the socket lives.
+      if (error == EIO) gso_.store(false, std::memory_order_relaxed);
+    }
+    // EINVAL: an older kernel's word for "segment larger than the MTU", but also for a source address that
+    // has gone. One datagram by itself tells which: EMSGSIZE or EINVAL again.
+    if (error == EIO || error == EINVAL) {
+      const SendResult single = send_singly(&storage, length, part, segment_bytes);
+      result.segments_sent += single.segments_sent;
+      error = single.error;
+    } else if (error == 0) {
+      result.segments_sent += part_segments;
+    }
+    if (error != 0) {
+      result.error = error;
+      return result;
+    }
+    bytes = bytes.subspan(part.size());
+  }
+  return result;
+}
+
+int UdpSocket::send_segmented(const void* to, unsigned to_bytes, ByteView bytes,
+                              std::size_t segment_bytes) noexcept {
+  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(std::uint16_t))> control{};
+  sockaddr_storage name;
+  std::memcpy(&name, to, to_bytes);
+  iovec piece{const_cast<std::uint8_t*>(bytes.data()), bytes.size()};
+  msghdr message{};
+  message.msg_name = &name;
+  message.msg_namelen = to_bytes;
+  message.msg_iov = &piece;
+  message.msg_iovlen = 1;
+  message.msg_control = control.data();
+  message.msg_controllen = control.size();
+  cmsghdr* header = CMSG_FIRSTHDR(&message);
+  header->cmsg_level = SOL_UDP;
+  header->cmsg_type = kUdpSegment;
+  header->cmsg_len = CMSG_LEN(sizeof(std::uint16_t));
+  const auto size = static_cast<std::uint16_t>(segment_bytes);
+  std::memcpy(CMSG_DATA(header), &size, sizeof size);
+
+  int skipped = 0;
+  while (::sendmsg(descriptor_.get(), &message, MSG_NOSIGNAL) < 0) {
+    if (errno == EINTR) continue;
+    if (is_pending_icmp_error(errno) && ++skipped <= kPendingErrorsSkipped) continue;
+    return errno;
+  }
+  return 0;
+}
+
+UdpSocket::SendResult UdpSocket::send_singly(void* to, unsigned to_bytes, ByteView bytes,
+                                             std::size_t segment_bytes) noexcept {
+  std::array<iovec, kMostSegments> pieces;
+  std::array<mmsghdr, kMostSegments> messages;
+  unsigned count = 0;
+  for (ByteView rest = bytes; !rest.empty() && count < kMostSegments; ++count) {
+    const ByteView segment = rest.first(std::min(segment_bytes, rest.size()));
+    pieces[count] = {const_cast<std::uint8_t*>(segment.data()), segment.size()};
+    messages[count] = {};
+    messages[count].msg_hdr.msg_name = to;
+    messages[count].msg_hdr.msg_namelen = to_bytes;
+    messages[count].msg_hdr.msg_iov = &pieces[count];
+    messages[count].msg_hdr.msg_iovlen = 1;
+    rest = rest.subspan(segment.size());
+  }
+
+  SendResult result;
+  int skipped = 0;
+  while (result.segments_sent < count) {
+    const int sent = ::sendmmsg(descriptor_.get(), &messages[result.segments_sent],
+                                count - result.segments_sent, MSG_NOSIGNAL);
+    if (sent > 0) {
+      result.segments_sent += static_cast<std::uint32_t>(sent);
+      continue;
+    }
+    if (errno == EINTR) continue;
+    if (is_pending_icmp_error(errno) && ++skipped <= kPendingErrorsSkipped) continue;
+    result.error = errno;
+    break;
+  }
+  return result;
+}
+
+UdpSocket::Received UdpSocket::receive(MutableByteView buffer) noexcept {
+  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int)) + 64> control;
+  sockaddr_storage from;
+  iovec piece{buffer.data(), buffer.size()};
+  Received received;
+  for (int skipped = 0;;) {
+    msghdr message{};
+    message.msg_name = &from;
+    message.msg_namelen = sizeof from;
+    message.msg_iov = &piece;
+    message.msg_iovlen = 1;
+    message.msg_control = control.data();
+    message.msg_controllen = control.size();
+    const ssize_t got = ::recvmsg(descriptor_.get(), &message, 0);
+    if (got < 0) {
+      if (errno == EINTR) continue;
+      if (is_pending_icmp_error(errno) && ++skipped <= kPendingErrorsSkipped) continue;
+      received.error = errno;
+      return received;
+    }
+    received.bytes = static_cast<std::size_t>(got);
+    received.segment_bytes = received.bytes;
+    for (cmsghdr* header = CMSG_FIRSTHDR(&message); header != nullptr;
+         header = CMSG_NXTHDR(&message, header)) {
+      if (header->cmsg_level != SOL_UDP || header->cmsg_type != kUdpGro) continue;
+      int segment = 0;  // an int here, although the sending side's is 16 bits
+      std::memcpy(&segment, CMSG_DATA(header), sizeof segment);
+      if (segment > 0 && static_cast<std::size_t>(segment) < received.bytes) {
+        received.segment_bytes = static_cast<std::size_t>(segment);
+      }
+    }
+    received.from = Endpoint::from_sockaddr(from).value_or(Endpoint{});
+    return received;
+  }
+}
+
+}  // namespace causeway::net
