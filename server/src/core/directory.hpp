@@ -1,0 +1,108 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <unordered_set>
+#include <utility>
+#include <vector>
+
+#include "protocol/candidate.hpp"
+#include "server/src/core/actions.hpp"
+#include "server/src/core/address_pool.hpp"
+#include "server/src/core/model.hpp"
+
+namespace causeway::server {
+
+/// What one node has offered another by `connect`.
+struct Offer {
+  std::string ufrag;
+  std::vector<protocol::WireCandidate> candidates;
+};
+
+struct Node {
+  NodeRow row;
+  // ---- presence: from authentication to the end of the connection ----
+  ConnectionId connection = ConnectionId::none;
+  bool registered = false;
+  WallTime connected_since{};
+  crypto::SessionPublicKey session_key;
+  std::vector<protocol::WireCandidate> candidates;
+  std::unordered_map<Node*, Offer> offers;  ///< to others, since this registration
+  std::unordered_set<Node*> offered_by;     ///< others that have an offer to this one
+
+  bool owns_address() const { return row.address && !row.freed_since; }
+  /// The stored record, checked on first use; none when there is none or it is no longer good.
+  const protocol::NodeRecord* record(WallTime now);
+  void set_record(protocol::SignedRecord record, protocol::NodeRecord content);
+  /// Others may hear of it: its record names the address and the name it has here.
+  bool is_visible(WallTime now);
+
+ private:
+  std::optional<protocol::NodeRecord> content_;
+  bool content_known_ = false;
+};
+
+struct Network {
+  NetworkRow row;
+  AddressPool pool;
+  std::map<std::string, UserRow> users;  // by folded name
+  std::unordered_map<crypto::IdentityPublicKey, std::unique_ptr<Node>> by_identity;
+  std::unordered_map<std::string, Node*> by_name;   // folded; nodes that hold their name
+  std::map<net::IpAddress, Node*> by_address;       // owners
+  std::set<std::pair<WallTime, Node*>> quarantine;  // freed addresses, oldest first
+  std::set<std::pair<WallTime, Node*>> offline;     // owners that are away, longest first
+};
+
+/// All networks in memory, with the rules of who owns which address and name. Changes are appended for the
+/// store. Nodes are never destroyed while it lives, so Node pointers stay good.
+class Directory {
+ public:
+  static constexpr auto kLease = std::chrono::hours(24);
+  static constexpr auto kQuarantine = std::chrono::hours(24);
+  using Changes = std::vector<Change>;
+
+  /// A node that was connected when the rows were last written counts as offline since `now`.
+  void load(Snapshot snapshot, WallTime now);
+
+  Network* find_network(std::string_view name);
+  const std::map<std::string, std::unique_ptr<Network>>& networks() const { return networks_; }
+  Node* find_node(std::string_view network, const crypto::IdentityPublicKey& identity);
+  Network& network_of(const Node& node) { return *networks_.at(node.row.network); }
+
+  Node& add_node(Network& network, const crypto::IdentityPublicKey& identity);
+  void ensure_user(Network& network, std::string_view name, Changes& changes);
+
+  /// False: another node has it. The node's former name is free then.
+  bool take_name(Node& node, std::string_view name);
+  void give_name_back(Node& node);
+  /// "node-1a2b3c" by the identity, longer where that is taken.
+  std::string derive_name(const Network& network, const crypto::IdentityPublicKey& identity) const;
+
+  /// Its own address, one that waits for it, else the lowest free one, else the one that has waited longest
+  /// for another.
+  bool give_address(Node& node, Changes& changes);
+  /// The address waits for this node; others get it last.
+  void free_address(Node& node, WallTime now);
+  void mark_online(Node& node);
+  void mark_offline(Node& node, WallTime now);
+
+  /// Ends leases and quarantines; returns the nodes that lost their address.
+  std::vector<std::pair<Node*, net::IpAddress>> expire(WallTime now, Changes& changes);
+
+  TokenRow* find_token(const std::array<std::uint8_t, 32>& secret_hash);
+  TokenRow* find_token_by_id(std::string_view id);
+  void add_token(TokenRow token);
+  const std::map<std::string, TokenRow>& tokens() const { return tokens_; }
+
+ private:
+  std::map<std::string, std::unique_ptr<Network>> networks_;
+  std::map<std::string, TokenRow> tokens_;                         // by id
+  std::map<std::array<std::uint8_t, 32>, std::string> token_ids_;  // by hash of the secret
+};
+
+}  // namespace causeway::server

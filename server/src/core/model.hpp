@@ -1,0 +1,91 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/time.hpp"
+#include "crypto/keys.hpp"
+#include "net/endpoint.hpp"
+#include "protocol/join_token.hpp"
+#include "protocol/node_record.hpp"
+
+/// The durable facts, as rows. A row is always written whole, so that writing it again does no harm.
+namespace causeway::server {
+
+struct NetworkRow {
+  std::string name;
+  std::string pool;  ///< "10.10.0.0/24" or "10.10.0.101-10.10.0.250"
+
+  friend bool operator==(const NetworkRow&, const NetworkRow&) = default;
+};
+
+struct UserRow {
+  std::string network;
+  std::string name;
+
+  friend bool operator==(const UserRow&, const UserRow&) = default;
+};
+
+enum class Standing : std::uint8_t {
+  enrolled = 0,
+  left = 1,     ///< deregistered by itself; it may come back without a token
+  removed = 2,  ///< by the administrator; it needs a token to come back
+  revoked = 3,  ///< by the administrator; it may not come back
+};
+
+struct NodeRow {
+  std::string network;
+  crypto::IdentityPublicKey identity;
+  std::string name;
+  std::string user;
+  Standing standing = Standing::enrolled;
+  std::optional<net::IpAddress> address = {};
+  std::optional<WallTime> freed_since =
+      {};  ///< set: the address waits for its owner and is given to others last
+  std::optional<WallTime> offline_since = {};  ///< none: connected when this row was written
+  std::uint64_t epoch = 0;                     ///< of the last registration
+  std::optional<protocol::SignedRecord> record = {};
+  std::uint64_t serial = 0;  ///< of `record`
+
+  friend bool operator==(const NodeRow&, const NodeRow&) = default;
+};
+
+struct TokenRow {
+  std::string id;  ///< what list and revoke call it; says nothing about the secret
+  std::string network;
+  std::string user;
+  std::array<std::uint8_t, 32> secret_hash{};  ///< SHA-256
+  std::uint32_t uses = 1;
+  std::vector<crypto::IdentityPublicKey> spent_by = {};
+  WallTime created{};
+  WallTime expires{};
+  bool revoked = false;
+
+  friend bool operator==(const TokenRow&, const TokenRow&) = default;
+};
+
+using Change = std::variant<NetworkRow, UserRow, NodeRow, TokenRow>;
+
+struct Snapshot {
+  std::vector<NetworkRow> networks;
+  std::vector<UserRow> users;
+  std::vector<NodeRow> nodes;
+  std::vector<TokenRow> tokens;
+};
+
+/// What init decided for this server; does not change while it runs.
+struct ServerSettings {
+  std::string listen;                 ///< "ip:port"
+  protocol::HostPort public_address;  ///< what tokens name
+  std::vector<net::Endpoint> stun_listen;
+  std::vector<net::Endpoint> stun_public;  ///< what nodes are told
+  std::vector<std::string> turn_uris;
+  std::string turn_secret;
+  std::vector<protocol::KeyPin> pins;
+};
+
+}  // namespace causeway::server

@@ -1,0 +1,155 @@
+#include <algorithm>
+#include <utility>
+
+#include "server/src/core/secrets.hpp"
+#include "server/src/core/server_core.hpp"
+
+namespace causeway::server {
+
+using protocol::ErrorCode;
+using protocol::RpcError;
+
+namespace {
+
+constexpr auto kTurnLifetime = std::chrono::hours(24);
+
+std::int64_t unix_seconds(WallTime time) {
+  return std::chrono::duration_cast<std::chrono::seconds>(time.time_since_epoch()).count();
+}
+
+}  // namespace
+
+void ServerCore::register_node(Connection& connection, const protocol::Request& request, Now now) {
+  Node& node = *connection.node;
+  const ConnectionId id = connection.id;
+  auto params = protocol::RegisterParams::parse(request.params);
+  if (!params) return reply(id, request.id, RpcError{ErrorCode::invalid_params, params.error().message});
+  if (params->record) {
+    if (const auto error = accept_record(node, *params->record, now)) return reply(id, request.id, *error);
+  }
+  // The address was acknowledged before and nothing else durable changes: the disk need not be waited for, so
+  // that known nodes come back while the store is down.
+  const bool known = node.owns_address() && !params->record && !is_unsaved(node);
+  Directory::Changes changes;
+  directory_.mark_online(node);
+  if (!directory_.give_address(node, changes)) {
+    directory_.mark_offline(node, now.wall);
+    return reply(id, request.id,
+                 RpcError{ErrorCode::pool_exhausted, "no virtual address of the pool is free"});
+  }
+  // Rises over restarts, too, even when the last one was not stored.
+  const auto milliseconds =
+      std::chrono::duration_cast<std::chrono::milliseconds>(now.wall.time_since_epoch()).count();
+  node.row.epoch = std::max<std::uint64_t>(node.row.epoch + 1, static_cast<std::uint64_t>(milliseconds));
+  changes.push_back(node.row);
+
+  auto answer = [this, id, &node, told = std::move(*params)](bool stored, Now then) -> Answer {
+    // The row says connected; whoever did not get the reply is not.
+    if (!stored || node.connection != id || !node.owns_address()) {
+      if (!node.registered) directory_.mark_offline(node, then.wall);
+      return RpcError{ErrorCode::try_later, "try again", 1000};
+    }
+    drop_own_offers(node);
+    node.registered = true;
+    node.connected_since = then.wall;
+    node.session_key = told.session_key;
+    node.candidates = told.candidates;
+    return registration_of(node, then).to_json();
+  };
+  auto afterwards = [this, id, &node](bool stored, Now then) {
+    if (!stored || node.connection != id || !node.registered) return;
+    tell_watchers(node, then);
+    deliver_offers(node, then);
+  };
+  if (!known)
+    return commit_and_reply(connection, request.id, std::move(changes), std::move(answer),
+                            std::move(afterwards));
+  commit(std::move(changes), {});
+  reply(id, request.id, answer(true, now));
+  afterwards(true, now);
+}
+
+protocol::RegisterResult ServerCore::registration_of(Node& node, Now now) const {
+  protocol::RegisterResult result;
+  result.virtual_address = *node.row.address;
+  result.prefix = directory_.networks().at(node.row.network)->pool.on_link();
+  result.epoch = node.row.epoch;
+  result.lease_s = static_cast<std::uint32_t>(std::chrono::seconds(Directory::kLease).count());
+  result.stun = settings_.stun_public;
+  for (const auto& uri : settings_.turn_uris) {
+    protocol::TurnServer server{uri, "", "", 0};
+    if (!settings_.turn_secret.empty()) {
+      server.expires = unix_seconds(now.wall + kTurnLifetime);
+      server.username =
+          std::to_string(server.expires) + ":" + to_hex(ByteView(node.row.identity.bytes).first(8));
+      server.password = turn_password(settings_.turn_secret, server.username);
+    }
+    result.turn.push_back(std::move(server));
+  }
+  return result;
+}
+
+void ServerCore::update(Connection& connection, const protocol::Request& request, Now now) {
+  Node& node = *connection.node;
+  const ConnectionId id = connection.id;
+  auto params = protocol::UpdateParams::parse(request.params);
+  if (!params) return reply(id, request.id, RpcError{ErrorCode::invalid_params, params.error().message});
+  const bool was_visible = node.is_visible(now.wall);
+  if (params->record) {
+    if (const auto error = accept_record(node, *params->record, now)) return reply(id, request.id, *error);
+  }
+  if (params->candidates) node.candidates = std::move(*params->candidates);
+  const auto spread = [this, &node, was_visible](Now then) {
+    tell_watchers(node, then);
+    if (!was_visible) deliver_offers(node, then);
+  };
+  if (!params->record) {
+    reply(id, request.id, protocol::Json::object());
+    return spread(now);
+  }
+  commit_and_reply(
+      connection, request.id, {node.row}, [](bool, Now) { return Answer(protocol::Json::object()); },
+      [spread](bool, Now then) { spread(then); });
+}
+
+/// Replaces the node's record by a newer one of its own making. A record for another address or name is kept,
+/// but makes the node invisible until the right one comes.
+std::optional<RpcError> ServerCore::accept_record(Node& node, const protocol::SignedRecord& record, Now now) {
+  auto content = protocol::verify(record, node.row.network, now.wall);
+  if (!content) return RpcError{ErrorCode::invalid_params, std::string(protocol::to_string(content.error()))};
+  if (content->identity != node.row.identity) {
+    return RpcError{ErrorCode::invalid_params, "the record is of another identity"};
+  }
+  // Two texts under one serial would let peers disagree about which is the newer.
+  const bool same_serial = node.row.record && content->serial == node.row.serial;
+  if (content->serial < node.row.serial || (same_serial && record != *node.row.record)) {
+    return RpcError{ErrorCode::stale, "the record's serial is not above " + std::to_string(node.row.serial)};
+  }
+  node.set_record(record, std::move(*content));
+  return std::nullopt;
+}
+
+void ServerCore::deregister(Connection& connection, const protocol::Request& request, Now now) {
+  Node& node = *connection.node;
+  const ConnectionId id = connection.id;
+  const auto address = node.owns_address() ? node.row.address : std::nullopt;
+  if (node.row.standing == Standing::enrolled) node.row.standing = Standing::left;
+  node.registered = false;
+  directory_.mark_offline(node, now.wall);
+  directory_.free_address(node, now.wall);
+  directory_.give_name_back(node);
+  commit_and_reply(
+      connection, request.id, {node.row},
+      [this, &node, address](bool stored, Now) {
+        if (stored && address) {
+          tell_status(node, *address, protocol::PeerStatus::gone, Audience::peers);
+          drop_all_offers(node);
+        }
+        return Answer(protocol::Json::object());
+      },
+      [this, id](bool stored, Now then) {
+        if (stored) close(id, "deregistered", then);
+      });
+}
+
+}  // namespace causeway::server

@@ -1,0 +1,176 @@
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "base/random.hpp"
+#include "base/time.hpp"
+#include "protocol/messages.hpp"
+#include "protocol/rpc.hpp"
+#include "server/src/core/actions.hpp"
+#include "server/src/core/admission.hpp"
+#include "server/src/core/directory.hpp"
+
+namespace causeway::server {
+
+/// The address server without sockets, clock or disk: events go in, actions come out by poll_action().
+/// Answers always come from memory; a reply to what changes a durable fact is sent only after its commit. One
+/// thread.
+class ServerCore {
+ public:
+  static constexpr auto kHandshakeLimit = std::chrono::seconds(5);
+  static constexpr auto kAuthenticateLimit = std::chrono::seconds(5);
+  static constexpr auto kIdleLimit = std::chrono::seconds(150);
+  static constexpr auto kHousekeeping = std::chrono::seconds(10);
+  static constexpr auto kCommitRetry = std::chrono::seconds(1);
+  static constexpr double kMessagesPerSecond = 20;
+  static constexpr double kMessageBurst = 100;
+  static constexpr std::size_t kMaxBacklogLines =
+      128;  // received while a commit of the same connection is under way
+  static constexpr std::size_t kMaxBacklogBytes = 64 * 1024;
+  static constexpr std::size_t kMaxOffers = 4096;  // per node
+
+  ServerCore(ServerSettings settings, Snapshot snapshot, std::size_t most_connections, RandomSource& random,
+             Now now);
+
+  // ---- connections of nodes ----
+  /// TCP is up. Anything but `admitted`: close it without a word; it is not known here.
+  Admission on_accepted(ConnectionId id, const net::IpAddress& source, Now now);
+  /// TLS is up; `exporter` are its 32 bytes of RFC 9266.
+  void on_secured(ConnectionId id, ByteView exporter, Now now);
+  /// A local administrator's connection: admin.* methods and no limits.
+  void on_control_opened(ConnectionId id, Now now);
+  void on_line(ConnectionId id, std::string_view line, Now now);
+  void on_line_too_long(ConnectionId id, Now now);
+  /// The other side closed it or it broke.
+  void on_closed(ConnectionId id, Now now);
+
+  // ---- store, time, end ----
+  void on_committed(CommitId id, bool stored, Now now);
+  void on_timeout(Now now);
+  std::optional<SteadyTime> next_timeout() const;
+  /// Tells every node when to come back, and closes all connections.
+  void shut_down(Now now);
+
+  std::optional<Action> poll_action();
+  std::size_t pending_commits() const { return pending_.size(); }
+  const ServerSettings& settings() const { return settings_; }
+
+ private:
+  enum class Phase : std::uint8_t {
+    handshake,        ///< TCP is up, TLS not yet
+    unauthenticated,  ///< TLS is up; only authenticate is answered
+    authenticated,    ///< its node is known
+    control,          ///< the local administrator
+  };
+  struct Connection {
+    ConnectionId id = ConnectionId::none;
+    Phase phase = Phase::handshake;
+    net::IpAddress source = {};
+    Bytes exporter = {};
+    Node* node = nullptr;
+    TokenBucket messages;
+    unsigned refused_in_a_row = 0;  ///< messages above the rate
+    SteadyTime deadline{};          ///< its entry in deadlines_
+    SteadyTime heard{};
+    bool waiting = false;  ///< for a commit: lines queue in backlog, so that replies keep their order
+    std::deque<std::string> backlog = {};
+    std::size_t backlog_bytes = 0;
+  };
+  using Answer = std::variant<protocol::Json, protocol::RpcError>;
+  using AfterCommit = std::function<void(bool stored, Now now)>;
+
+  // server_core.cpp: connections, timers, commits
+  Connection* find(ConnectionId id);
+  void set_deadline(Connection& connection, SteadyTime at);
+  void on_deadline(Connection& connection, Now now);
+  void handle_line(Connection& connection, std::string_view line, Now now);
+  bool pass_rate(Connection& connection, std::optional<std::uint64_t> request, Now now);
+  void handle_request(Connection& connection, const protocol::Request& request, Now now);
+  void resume(ConnectionId id, Now now);
+  void close(ConnectionId id, std::string reason, Now now);
+  void leave_session(Node& node, Now now);
+  void send(ConnectionId id, std::string line);
+  void reply(ConnectionId id, std::uint64_t request, const Answer& answer);
+  void notify(const Node& node, std::shared_ptr<const std::string> line);
+  void commit(Directory::Changes changes, AfterCommit then);
+  /// Holds the connection's further lines until the commit is done, then replies and goes on with
+  /// `afterwards`. What `answer` returns is replied if the commit was stored, else try_later is.
+  void commit_and_reply(Connection& connection, std::uint64_t request, Directory::Changes changes,
+                        std::function<Answer(bool stored, Now now)> answer, AfterCommit afterwards = {});
+  void remember_unsaved(const std::vector<Change>& changes);
+  bool is_unsaved(const Node& node) const;
+  void retry_unsaved();
+
+  // authentication.cpp
+  void authenticate(Connection& connection, const protocol::Request& request, Now now);
+  std::variant<TokenRow*, protocol::RpcError> check_token(const protocol::AuthenticateParams& params,
+                                                          WallTime now);
+  std::optional<protocol::RpcError> enrol(const protocol::AuthenticateParams& params,
+                                          Directory::Changes& changes, Now now);
+  Answer attach(ConnectionId id, Node& node, Now now);
+
+  // registration.cpp: what a node tells about itself
+  void register_node(Connection& connection, const protocol::Request& request, Now now);
+  void update(Connection& connection, const protocol::Request& request, Now now);
+  void deregister(Connection& connection, const protocol::Request& request, Now now);
+  std::optional<protocol::RpcError> accept_record(Node& node, const protocol::SignedRecord& record, Now now);
+  protocol::RegisterResult registration_of(Node& node, Now now) const;
+
+  // exchange.cpp: what nodes hear of each other
+  Answer query(Node& node, const protocol::Json& params, Now now);
+  Answer connect(Node& node, const protocol::Json& params, Now now);
+  protocol::NodeInfo describe(Node& node, Node* asker) const;
+  void tell_watchers(Node& node, Now now);
+  enum class Audience : std::uint8_t { peers, network };
+  void tell_status(Node& node, const net::IpAddress& address, protocol::PeerStatus status, Audience audience);
+  void deliver_offer(Node& from, Node& to, Now now);
+  void deliver_offers(Node& node, Now now);
+  void drop_own_offers(Node& node);
+  void drop_all_offers(Node& node);
+
+  // admin.cpp
+  void handle_admin(Connection& connection, const protocol::Request& request, Now now);
+  Answer list_nodes(const protocol::Json& params) const;
+  Answer list_users() const;
+  Answer list_networks() const;
+  Answer list_tokens(Now now) const;
+  Answer stats(Now now) const;
+  void create_token(Connection& connection, const protocol::Request& request, Now now);
+  void revoke_token(Connection& connection, const protocol::Request& request, Now now);
+  void expel_node(Connection& connection, const protocol::Request& request, Standing standing, Now now);
+
+  ServerSettings settings_;
+  RandomSource& random_;
+  Directory directory_;
+  AdmissionControl admission_;
+  std::unordered_map<ConnectionId, Connection> connections_;
+  std::set<std::pair<SteadyTime, ConnectionId>> deadlines_;
+  std::deque<Action> actions_;
+
+  struct Pending {
+    std::vector<Change> changes;
+    AfterCommit then;
+  };
+  std::unordered_map<CommitId, Pending> pending_;
+  std::uint64_t last_commit_ = 0;
+  // Facts whose commit failed: they are written again, as they are then, until it works.
+  std::set<std::pair<std::string, crypto::IdentityPublicKey>> unsaved_nodes_;
+  std::set<std::pair<std::string, std::string>> unsaved_users_;
+  std::set<std::string> unsaved_tokens_;
+  std::optional<SteadyTime> retry_at_;
+  bool store_failing_ = false;
+  SteadyTime housekeeping_at_;
+  WallTime started_;
+  std::uint64_t messages_ = 0;
+  std::uint64_t refused_ = 0;
+};
+
+}  // namespace causeway::server
