@@ -12,66 +12,84 @@
 #include "base/time.hpp"
 #include "crypto/keys.hpp"
 #include "ice/candidate.hpp"
+#include "link/node_verifier.hpp"
 #include "net/endpoint.hpp"
 #include "protocol/join_token.hpp"
-#include "protocol/node_record.hpp"
+#include "protocol/messages.hpp"
 
 namespace causeway::link {
 
 enum class LinkState : std::uint8_t {
-  idle,            ///< not wanted (left, or no enrolment)
-  waiting,         ///< between tries
-  connecting,      ///< TCP and TLS
+  idle,        ///< not wanted (left, or no enrolment)
+  waiting,     ///< between tries
+  connecting,  ///< TCP and TLS
   authenticating,
   registering,
-  online,          ///< registered
-  leaving,         ///< deregister sent
-  refused,         ///< the server said no for good (token or identity): tries stop until the next start()
-};
-
-/// Another node as the server describes it. The record has been verified: signature by its own identity, network, expiry.
-struct NodeDescription {
-  net::IpAddress virtual_address;
-  std::string name;
-  bool online = false;
-  protocol::NodeRecord record;
-  std::vector<ice::Candidate> candidates;
+  online,   ///< registered
+  leaving,  ///< deregister sent
+  refused,  ///< the server said no for good (token or identity): tries stop until the next start()
 };
 
 // ---- what the link asks of its driver ----
-struct OpenConnection { std::string host; std::uint16_t port = 0; };  ///< TCP, then TLS 1.3 with the token's pins
-struct SendLine { std::string line; };                              ///< without the LF
-struct CloseConnection {};
+struct OpenConnection {
+  std::string host;
+  std::uint16_t port = 0;
+};  ///< TCP, then TLS 1.3 with the token's pins
+struct SendLine {
+  std::string line;
+};                          ///< without the LF
+struct CloseConnection {};  ///< no on_closed() follows
 // ---- what it tells the node ----
-struct LinkStateChanged { LinkState state; std::string reason; };
+struct LinkStateChanged {
+  LinkState state;
+  std::string reason;
+};
 struct Registered {
   net::IpAddress virtual_address;
   net::Prefix on_link;
   std::string name;
   std::vector<net::Endpoint> stun_servers;
+  std::vector<protocol::TurnServer> turn_servers = {};
+  std::vector<std::string> friends = {};
 };
-struct PeerDescribed { NodeDescription node; };  ///< reply to query or connect, or peer.changed
+struct PeerDescribed {
+  NodeDescription node;
+};  ///< reply to query or connect, or peer.changed
 /// The peer's credentials for us, by reply or notification; candidates are those for us.
-struct PeerOffered { NodeDescription node; std::string ufrag; };
-struct PeerGone { net::IpAddress virtual_address; bool for_good = false; };  ///< for_good: left or revoked, not just offline
-struct PeerUnreachable { net::IpAddress virtual_address; std::string reason; };
+struct PeerOffered {
+  NodeDescription node;
+  std::string ufrag;
+};
+struct PeerGone {
+  net::IpAddress virtual_address;
+  bool for_good = false;
+};  ///< for_good: left or revoked, not just offline
+struct PeerUnreachable {
+  net::IpAddress virtual_address;
+  std::string reason;
+};
 struct Deregistered {};
-using LinkAction = std::variant<OpenConnection, SendLine, CloseConnection, LinkStateChanged, Registered, PeerDescribed,
-                                PeerOffered, PeerGone, PeerUnreachable, Deregistered>;
+using LinkAction = std::variant<OpenConnection, SendLine, CloseConnection, LinkStateChanged, Registered,
+                                PeerDescribed, PeerOffered, PeerGone, PeerUnreachable, Deregistered>;
 
-/// The node's side of the conversation with the address server: connects and reconnects with full-jitter backoff (cap 5 s
-/// for the first two minutes of an outage, then 60 s; reset by a successful register), authenticates, registers, repeats
-/// what was asked for and unanswered, keeps alive. Sans-I/O; control thread.
+/// The node's side of the conversation with the address server: connects and reconnects with full-jitter
+/// backoff (cap 5 s for the first two minutes of an outage, then 60 s; reset by a successful register),
+/// authenticates, registers, repeats what was asked for and unanswered, keeps alive. Sans-I/O; control
+/// thread.
+///
+/// The server is trusted to admit and to introduce, and with nothing else: nodes are believed by their own
+/// signature (node_verifier.hpp), every list is bounded, and what can't be read is counted and dropped.
 class ServerLinkFsm {
  public:
   struct Options {
-    protocol::JoinToken enrolment;              ///< servers, pins, network; its secret is sent until enrolled
-    bool enrolled = false;                      ///< the identity is already bound: no token is sent
+    protocol::JoinToken enrolment;  ///< servers, pins, network; its secret is sent until enrolled
+    bool enrolled = false;          ///< the identity is already bound: no token is sent
     std::string wished_name;
     crypto::IdentitySecretKey identity;
     crypto::IdentityPublicKey identity_public;
     crypto::SessionPublicKey session_key;
-    std::uint64_t record_serial = 0;            ///< of the last record signed; the next one is higher
+    std::uint64_t record_serial = 0;  ///< of the last record signed; the next one is higher
+    SeenSerials seen_serials = {};    ///< of stored records: lower ones are refused from the start
   };
   ServerLinkFsm(Options options, RandomSource& random);
   ~ServerLinkFsm();
@@ -93,10 +111,15 @@ class ServerLinkFsm {
 
   // ---- node's wishes; remembered over reconnects ----
   void set_candidates(std::vector<ice::Candidate> candidates, Now now);
-  /// Asks for a peer and offers ourselves; the newest call per address counts. Repeated after each reconnect until
-  /// disconnect().
-  void connect(const net::IpAddress& virtual_address, std::string ufrag, std::vector<ice::Candidate> candidates, Now now);
+  /// Asks for a peer and offers ourselves; the newest call per address counts. Repeated after each reconnect
+  /// until disconnect().
+  void connect(const net::IpAddress& virtual_address, std::string ufrag,
+               std::vector<ice::Candidate> candidates, Now now);
   void disconnect(const net::IpAddress& virtual_address);
+
+  /// Asks for the list of all nodes now, not only at its next turn (at registration, then at least every 30
+  /// s). PeerDescribed follows for each.
+  void refresh_directory(Now now);
 
   std::optional<LinkAction> poll_action();
   LinkState state() const;
@@ -104,6 +127,12 @@ class ServerLinkFsm {
   std::string server() const;
   std::uint64_t record_serial() const;
   bool enrolled() const;
+
+  struct Counters {
+    std::uint64_t tries = 0, registrations = 0, lines_malformed = 0, replies_unexpected = 0,
+                  nodes_disbelieved = 0, errors_received = 0;
+  };
+  const Counters& counters() const;
 
  private:
   struct State;

@@ -1,0 +1,52 @@
+#include "link/node_verifier.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "link/candidate_conversion.hpp"
+#include "protocol/name.hpp"
+
+namespace causeway::link {
+namespace {
+
+/// A server can make up identities without end, each with a valid record. Past this many the memory of one
+/// makes room for the next.
+constexpr std::size_t kMaxSeenIdentities = 20'000;
+
+}  // namespace
+
+Result<NodeDescription> NodeVerifier::verify(const protocol::NodeInfo& node, WallTime now) {
+  const auto refuse = [&node](std::string_view why) {
+    return Error{fmt::format("the server's description of {} is not believed: {}",
+                             node.virtual_address.to_string(), why)};
+  };
+  if (on_link_ && !on_link_->contains(node.virtual_address))
+    return refuse("the address is outside the network's prefix");
+  auto record = protocol::verify(node.record, network_, now);
+  if (!record) return refuse(protocol::to_string(record.error()));
+  if (record->identity == self_) return refuse("it is this node itself");
+  const auto& addresses = record->virtual_addresses;
+  if (std::find(addresses.begin(), addresses.end(), node.virtual_address) == addresses.end()) {
+    return refuse("the signed record does not name this address");
+  }
+  if (protocol::fold_name(record->name) != protocol::fold_name(node.name)) {
+    return refuse("the signed record has another name");
+  }
+
+  const auto seen = seen_.find(record->identity);
+  if (seen != seen_.end() && record->serial < seen->second)
+    return refuse("a newer signed record has been seen");
+  if (seen != seen_.end()) {
+    seen->second = record->serial;
+  } else {
+    if (seen_.size() >= kMaxSeenIdentities) seen_.erase(seen_.begin());
+    seen_.emplace(record->identity, record->serial);
+  }
+
+  NodeDescription described{node.virtual_address,       record->name, node.online, *record,
+                            from_wire(node.candidates), node.record};
+  return described;
+}
+
+}  // namespace causeway::link

@@ -1,0 +1,54 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "base/result.hpp"
+#include "base/time.hpp"
+#include "crypto/keys.hpp"
+#include "ice/candidate.hpp"
+#include "net/endpoint.hpp"
+#include "protocol/messages.hpp"
+
+namespace causeway::link {
+
+/// Another node as the server describes it. The record has been verified: signature by its own identity,
+/// network, address, name, expiry, and a serial not lower than the newest seen of that identity.
+struct NodeDescription {
+  net::IpAddress virtual_address;
+  std::string name;
+  bool online = false;
+  protocol::NodeRecord record;
+  std::vector<ice::Candidate> candidates;
+  protocol::SignedRecord signed_record =
+      {};  ///< what `record` was read from, to be stored or shown to others
+};
+
+/// Newest serial per identity, as far as this node has seen.
+using SeenSerials = std::unordered_map<crypto::IdentityPublicKey, std::uint64_t>;
+
+/// Where the server's word ends and a node's own signature decides (design: a lying server can deny service,
+/// not impersonate). Remembers serials so that an old record cannot come back.
+class NodeVerifier {
+ public:
+  NodeVerifier(std::string network, const crypto::IdentityPublicKey& self, SeenSerials seen)
+      : network_(std::move(network)), self_(self), seen_(std::move(seen)) {}
+
+  /// Where virtual addresses must lie; told by the server itself at registration.
+  void set_on_link(const net::Prefix& on_link) { on_link_ = on_link; }
+
+  /// The error says why the description is not believed. A node that is ourselves is refused too.
+  Result<NodeDescription> verify(const protocol::NodeInfo& node, WallTime now);
+
+ private:
+  std::string network_;
+  crypto::IdentityPublicKey self_;
+  SeenSerials seen_;
+  std::optional<net::Prefix> on_link_;
+};
+
+}  // namespace causeway::link

@@ -1,0 +1,66 @@
+#include "link/own_record.hpp"
+
+#include <algorithm>
+
+#include "protocol/rpc.hpp"
+
+namespace causeway::link {
+namespace {
+
+constexpr Duration kLifetime = std::chrono::hours(24 * 30);
+constexpr Duration kRenewal = std::chrono::hours(24);
+constexpr std::uint64_t kLeap = std::uint64_t{1} << 32;
+constexpr std::uint64_t kMaxSerial = protocol::kMaxRequestId;  // 2^53 - 1
+
+std::uint64_t unix_seconds(WallTime time) {
+  const auto seconds = std::chrono::floor<std::chrono::seconds>(time.time_since_epoch()).count();
+  return static_cast<std::uint64_t>(std::max<std::int64_t>(seconds, 0));
+}
+
+}  // namespace
+
+OwnRecord::OwnRecord(const crypto::IdentitySecretKey& identity,
+                     const crypto::IdentityPublicKey& identity_public,
+                     const crypto::SessionPublicKey& session_key, std::string network, std::uint64_t serial)
+    : identity_(identity) {
+  record_.network = std::move(network);
+  record_.identity = identity_public;
+  record_.session_key = session_key;
+  record_.abilities = {"wireguard"};
+  record_.serial = serial;
+}
+
+bool OwnRecord::describe(const std::string& name, const net::IpAddress& virtual_address, Now now) {
+  if (signed_ && record_.name == name && record_.virtual_addresses == std::vector{virtual_address})
+    return false;
+  record_.name = name;
+  record_.virtual_addresses = {virtual_address};
+  sign(now);
+  return true;
+}
+
+void OwnRecord::leap_serial(Now now) {
+  record_.serial = std::min(record_.serial + kLeap, kMaxSerial - 1);
+  if (signed_) sign(now);
+}
+
+bool OwnRecord::renew_if_due(Now now) {
+  if (!renewal_ || *renewal_ > now.steady) return false;
+  sign(now);
+  return true;
+}
+
+std::optional<protocol::SignedRecord> OwnRecord::current(Now now) {
+  renew_if_due(now);
+  return signed_;
+}
+
+void OwnRecord::sign(Now now) {
+  // Not below the wall clock, so that a lost state directory does not leave us below our own past.
+  record_.serial = std::min(std::max(record_.serial + 1, unix_seconds(now.wall)), kMaxSerial);
+  record_.expires = std::chrono::floor<std::chrono::seconds>(now.wall + kLifetime);
+  signed_ = protocol::sign(record_, identity_);
+  renewal_ = now.steady + kRenewal;
+}
+
+}  // namespace causeway::link
