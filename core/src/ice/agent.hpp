@@ -47,16 +47,16 @@ struct PairView {
   Candidate remote;
   PairState state = PairState::frozen;
   std::uint64_t priority = 0;
-  bool is_valid = false;      ///< on the valid list and with consent (RFC 7675)
-  bool is_nominated = false;  ///< the newest nomination of either side
+  bool is_valid = false;               ///< on the valid list and with consent (RFC 7675)
+  bool is_nominated = false;           ///< the newest nomination of either side
   std::optional<Duration> rtt;         ///< of the newest answered check
   std::optional<SteadyTime> answered;  ///< when that answer came
   std::optional<SteadyTime> valid_since;
 };
 
 // ---- what the agent asks for ----
-/// Send these bytes from `base` to `to`. For a request, `transaction` tells how its response will be named, so that
-/// whoever demultiplexes can bring it back.
+/// Send these bytes from `base` to `to`. For a request, `transaction` tells how its response will be named,
+/// so that whoever demultiplexes can bring it back.
 struct SendStun {
   net::BaseId base;
   net::Endpoint to;
@@ -64,32 +64,55 @@ struct SendStun {
   std::optional<stun::TransactionId> transaction;
 };
 /// A pair entered the valid list (again, if it had lost consent).
-struct PairValidated { PairId pair; };
+struct PairValidated {
+  PairId pair;
+};
 /// A check on a valid pair was answered: one RTT sample.
-struct PairMeasured { PairId pair; Duration rtt; };
-/// A check on a valid pair went unanswered for its retransmission time: one loss sample. The pair is still valid.
-struct PairProbeLost { PairId pair; };
+struct PairMeasured {
+  PairId pair;
+  Duration rtt;
+};
+/// A check on a valid pair went unanswered for its retransmission time: one loss sample. The pair is still
+/// valid.
+struct PairProbeLost {
+  PairId pair;
+};
 /// The pair lost consent, its base or its candidate: it must not carry data. It goes on being probed.
-struct PairInvalidated { PairId pair; };
-/// The selected pair by nomination changed (RFC 8445 §8.1.1); for a controlling agent, after nominate() was answered.
-struct PairNominated { PairId pair; };
-struct RoleChanged { Role role; };
-struct StateChanged { AgentState state; };
+struct PairInvalidated {
+  PairId pair;
+};
+/// The selected pair by nomination changed (RFC 8445 §8.1.1); for a controlling agent, after nominate() was
+/// answered.
+struct PairNominated {
+  PairId pair;
+};
+struct RoleChanged {
+  Role role;
+};
+struct StateChanged {
+  AgentState state;
+};
 /// A local peer-reflexive candidate was learnt (§7.2.5.3.1); priorities of remote ones come in the request.
-struct LocalCandidateLearnt { Candidate candidate; };
-/// An authentic check named this sender ufrag, which is not the remote one: the peer restarted, or nobody has introduced
-/// it yet. It was answered and is remembered. An owner who can derive the peer's password calls
-/// set_remote_credentials(); others wait for signalling. Told once per ufrag; ufrags of earlier generations never again.
-struct RemoteUfragLearnt { std::string ufrag; };
-using AgentAction = std::variant<SendStun, PairValidated, PairMeasured, PairProbeLost, PairInvalidated, PairNominated,
-                                 RoleChanged, StateChanged, LocalCandidateLearnt, RemoteUfragLearnt>;
+struct LocalCandidateLearnt {
+  Candidate candidate;
+};
+/// An authentic check named this sender ufrag, which is not the remote one: the peer restarted, or nobody has
+/// introduced it yet. It was answered and is remembered. An owner who can derive the peer's password calls
+/// set_remote_credentials(); others wait for signalling. Told once per ufrag; ufrags of earlier generations
+/// never again.
+struct RemoteUfragLearnt {
+  std::string ufrag;
+};
+using AgentAction =
+    std::variant<SendStun, PairValidated, PairMeasured, PairProbeLost, PairInvalidated, PairNominated,
+                 RoleChanged, StateChanged, LocalCandidateLearnt, RemoteUfragLearnt>;
 
-/// A full ICE agent (RFC 8445) with trickle (RFC 8838), consent (RFC 7675) and patience (RFC 8863) for one peer and
-/// one component. Sans-I/O: no socket, no clock. Control thread; owned by the peer.
+/// A full ICE agent (RFC 8445) with trickle (RFC 8838), consent (RFC 7675) and patience (RFC 8863) for one
+/// peer and one component. Sans-I/O: no socket, no clock. Control thread; owned by the peer.
 ///
-/// It decides which checks run and when, and which pairs are valid. It does not choose among valid pairs: nominate()
-/// does as the path selector says. All valid pairs are kept warm after nomination, not only the nominated one, and an
-/// invalidated one goes on being probed: docs/ice.md lists these deviations.
+/// It decides which checks run and when, and which pairs are valid. It does not choose among valid pairs:
+/// nominate() does as the path selector says. All valid pairs are kept warm after nomination, not only the
+/// nominated one, and an invalidated one goes on being probed: docs/ice.md lists these deviations.
 class Agent {
  public:
   struct Options {
@@ -97,12 +120,13 @@ class Agent {
     Duration rto = std::chrono::milliseconds(250);  ///< first retransmission of a check; then doubled
     unsigned transmissions = 5;                     ///< Rc: how often a check is sent before it fails
     Duration keep_warm = std::chrono::seconds(5);   ///< between checks on a valid pair that is not nominated
-    Duration consent_interval = std::chrono::milliseconds(1000);  ///< on the nominated pair, randomised 0.8..1.2
-    Duration consent_timeout = std::chrono::seconds(15);          ///< RFC 7675 §5.1: 30 s at most
-    Duration reprobe = std::chrono::milliseconds(1000);  ///< between checks on a pair that was valid once
-    Duration patience = std::chrono::seconds(10);        ///< RFC 8863; from the first check
+    Duration consent_interval =
+        std::chrono::milliseconds(1000);                  ///< on the nominated pair, randomised 0.8..1.2
+    Duration consent_timeout = std::chrono::seconds(15);  ///< RFC 7675 §5.1: 30 s at most
+    Duration reprobe = std::chrono::milliseconds(1000);   ///< between checks on a pair that was valid once
+    Duration patience = std::chrono::seconds(10);         ///< RFC 8863; from the first check
     std::size_t max_remote_candidates = 32;
-    std::size_t max_pairs = 100;  ///< RFC 8445 §6.1.2.5
+    std::size_t max_pairs = 100;     ///< RFC 8445 §6.1.2.5
     bool allow_renomination = true;  ///< false to other agents: then a second nominate() is refused
     /// Our password towards the sender of this ufrag, where it depends on the sender. Empty: the one given at
     /// construction, for every sender. Called inside on_stun(); must not call the agent.
@@ -118,24 +142,27 @@ class Agent {
   bool add_local_candidate(const Candidate& candidate, Now now);
   /// The address is gone: pairs of this base are removed, transactions forgotten.
   void remove_base(net::BaseId base, Now now);
-  /// First credentials start the checks; different ones later are an ICE restart of the peer (§9): all pairs are
-  /// checked anew, valid ones stay usable until their consent ends.
+  /// First credentials start the checks; different ones later are an ICE restart of the peer (§9): all pairs
+  /// are checked anew, valid ones stay usable until their consent ends.
   void set_remote_credentials(const Credentials& remote, Now now);
   /// False: refused (cap reached, not a usable unicast address, redundant).
   bool add_remote_candidate(const Candidate& candidate, Now now);
-  /// RFC 8838 §13: both ends' lists are complete. Without it, patience counts again from the newest candidate.
+  /// RFC 8838 §13: both ends' lists are complete. Without it, patience counts again from the newest
+  /// candidate.
   void set_end_of_candidates(Now now);
 
-  /// A STUN message that names this agent: a request whose USERNAME starts with our ufrag, a response to one of our
-  /// transactions, or an indication on one of its pairs. Unauthentic or malformed messages are ignored and counted.
+  /// A STUN message that names this agent: a request whose USERNAME starts with our ufrag, a response to one
+  /// of our transactions, or an indication on one of its pairs. Unauthentic or malformed messages are ignored
+  /// and counted.
   void on_stun(net::BaseId base, const net::Endpoint& from, ByteView message, Now now);
-  /// Sending failed at once (no route, NIC down): the pair that used it is invalidated without waiting for consent.
+  /// Sending failed at once (no route, NIC down): the pair that used it is invalidated without waiting for
+  /// consent.
   void on_send_failed(net::BaseId base, const net::Endpoint& to, Now now);
   void on_timeout(Now now);
   std::optional<SteadyTime> next_timeout() const;
 
-  /// Controlling only: nominate this valid pair by a check with USE-CANDIDATE. False if not controlling, not valid,
-  /// or already nominated one and renomination is not allowed.
+  /// Controlling only: nominate this valid pair by a check with USE-CANDIDATE. False if not controlling, not
+  /// valid, or already nominated one and renomination is not allowed.
   bool nominate(PairId pair, Now now);
   /// Probes this pair at the next Ta slot (the selector wants a fresher measurement).
   void probe(PairId pair, Now now);
