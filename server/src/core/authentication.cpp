@@ -1,4 +1,3 @@
-#include <algorithm>
 #include <utility>
 
 #include "base/log.hpp"
@@ -63,9 +62,7 @@ std::variant<TokenRow*, RpcError> ServerCore::check_token(const protocol::Authen
   if (token->expires <= now) {
     return RpcError{ErrorCode::token_expired, "the join token has expired: ask for a new one"};
   }
-  const auto& spent = token->spent_by;
-  const bool spent_here = std::find(spent.begin(), spent.end(), params.identity) != spent.end();
-  if (!spent_here && spent.size() >= token->uses) {
+  if (!token->spent_by.contains(params.identity) && token->spent_by.size() >= token->uses) {
     return RpcError{ErrorCode::token_used, "the join token has been used: ask for a new one"};
   }
   return token;
@@ -106,10 +103,8 @@ std::optional<RpcError> ServerCore::enrol(const protocol::AuthenticateParams& pa
   if (!node.row.offline_since && node.connection == ConnectionId::none) node.row.offline_since = now.wall;
   if (token) {
     node.row.user = token->user;
-    if (std::find(token->spent_by.begin(), token->spent_by.end(), params.identity) == token->spent_by.end()) {
-      token->spent_by.push_back(params.identity);
-    }
-    changes.push_back(*token);
+    token->spent_by.insert(params.identity);
+    changes.push_back(TokenSpend{token->id, params.identity});
     log::info("server", "{} enrolled in {} as {} by token {}", node.row.name, node.row.network, node.row.user,
               token->id);
   }

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <unordered_set>
 #include <variant>
 #include <vector>
 
@@ -60,7 +61,7 @@ struct TokenRow {
   std::string user;
   std::array<std::uint8_t, 32> secret_hash{};  ///< SHA-256
   std::uint32_t uses = 1;
-  std::vector<crypto::IdentityPublicKey> spent_by = {};
+  std::unordered_set<crypto::IdentityPublicKey> spent_by = {};  ///< stored as TokenSpend, never with the row
   WallTime created{};
   WallTime expires{};
   bool revoked = false;
@@ -68,7 +69,15 @@ struct TokenRow {
   friend bool operator==(const TokenRow&, const TokenRow&) = default;
 };
 
-using Change = std::variant<NetworkRow, UserRow, NodeRow, TokenRow>;
+/// One use of a token, by the node key that spent it. Stored after its token.
+struct TokenSpend {
+  std::string token;  ///< id
+  crypto::IdentityPublicKey identity;
+
+  friend bool operator==(const TokenSpend&, const TokenSpend&) = default;
+};
+
+using Change = std::variant<NetworkRow, UserRow, NodeRow, TokenRow, TokenSpend>;
 
 struct Snapshot {
   std::vector<NetworkRow> networks;

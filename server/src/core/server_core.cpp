@@ -247,6 +247,7 @@ void ServerCore::remember_unsaved(const std::vector<Change>& changes) {
       unsaved_nodes_.emplace(node->network, node->identity);
     if (const auto* user = std::get_if<UserRow>(&change)) unsaved_users_.emplace(user->network, user->name);
     if (const auto* token = std::get_if<TokenRow>(&change)) unsaved_tokens_.insert(token->id);
+    if (const auto* spend = std::get_if<TokenSpend>(&change)) unsaved_tokens_.insert(spend->token);
   }
 }
 
@@ -260,7 +261,11 @@ void ServerCore::retry_unsaved() {
   for (const auto& [network, name] : unsaved_users_)
     changes.push_back(UserRow{network, name});
   for (const auto& id : unsaved_tokens_) {
-    if (const TokenRow* token = directory_.find_token_by_id(id)) changes.push_back(*token);
+    const TokenRow* token = directory_.find_token_by_id(id);
+    if (!token) continue;
+    changes.push_back(*token);
+    for (const auto& identity : token->spent_by)
+      changes.push_back(TokenSpend{id, identity});
   }
   // Rows without an address first: one may have lost it to another of these.
   for (const bool with_address : {false, true}) {
