@@ -68,6 +68,7 @@ PYTHON
 token_expired() {
   local token
   token=$(make_token --user mallory --expires 1s)
+  : >"$lab_dir/mark"
   wait_until 5 "the token expires" token_has_expired
   fails_fast 5 client1 "$(daemon)" --dir "$lab_dir/expired" --join "$token"
   says expired
@@ -91,9 +92,17 @@ token_revoked() {
   says 'token|revoked'
 }
 
+# Without an enrolment the daemon waits, says so, and joins when it is told to.
 never_joined() {
-  fails_fast 5 client1 "$(daemon)" --dir "$lab_dir/fresh"
-  says join
+  node_start 1 fresh
+  wait_until 5 "it answers as disconnected" node_is fresh disconnected
+  fails_fast 5 client1 "$bin/causeway" --dir "$lab_dir/fresh" join
+  says token
+  fails_fast 5 client1 "$bin/causeway" --dir "$lab_dir/fresh" join cw1.nonsense
+  says token
+  n1 "$bin/causeway" --dir "$lab_dir/fresh" join "$(make_token --user fresh)"
+  wait_online fresh
+  ok "joined later, by the command-line tool"
 }
 
 # ---- the server is not there --------------------------------------------------------------------------------
@@ -325,7 +334,6 @@ row() {
   world_two_homes
   server_init
   server_start
-  : >"$lab_dir/mark"
   "$row_function"
 }
 rows=(
