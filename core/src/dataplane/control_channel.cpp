@@ -62,13 +62,9 @@ SpscQueue<Event>& ControlChannel::queue_of(const Event& event) {
 }
 
 bool ControlChannel::push(Event&& event) noexcept {
-  SpscQueue<Event>& queue = queue_of(event);
-  if (queue.push(event)) {
-    events_wake_up_.signal();
-    return true;
-  }
-  if (&queue == &state_) lost_state_.fetch_add(1, std::memory_order_relaxed);
-  return false;
+  if (!queue_of(event).push(event)) return false;
+  events_wake_up_.signal();
+  return true;
 }
 
 std::size_t ControlChannel::take_commands(std::size_t most, const std::function<void(Command&&)>& visit) {

@@ -43,8 +43,6 @@ class ControlChannel final : public EventSink {
   /// Handshake messages that wait to be taken: with many, the node is under load in WireGuard's sense
   /// (cookies).
   std::size_t pending_handshakes() const { return handshakes_.size(); }
-  /// State events that found no room. Above 0 the control thread has been stuck for very long.
-  std::uint64_t lost_state_events() const { return lost_state_.load(std::memory_order_relaxed); }
   /// Wakes the loop without a command.
   void wake_loop() { commands_wake_up_.signal(); }
 
@@ -74,7 +72,6 @@ class ControlChannel final : public EventSink {
   WakeUp commands_wake_up_, events_wake_up_;
   std::atomic<std::uint32_t> room_made_{0};  ///< changes when commands were taken, or the channel closed
   std::atomic<bool> closed_{false};
-  std::atomic<std::uint64_t> lost_state_{0};
 };
 
 }  // namespace causeway::dataplane

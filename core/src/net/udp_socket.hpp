@@ -15,7 +15,7 @@ struct UdpSocketOptions {
   IpAddress address;              ///< the local address it is bound to
   std::uint16_t port = 0;         ///< the wished port; 0: any
   bool port_is_required = false;  ///< false: when the wish is taken, any other port will do
-  std::string device;             ///< the NIC that owns `address`; empty: as the routes say
+  std::string device{};           ///< the NIC that owns `address`; empty: as the routes say
   bool reuse_port = false;        ///< several sockets (one per data loop) share this address and port
   std::uint32_t mark = 0;         ///< SO_MARK for policy routing; 0: none
   int buffer_bytes = 4 << 20;     ///< each way; one received super-packet is charged with about 70 KB
