@@ -10,6 +10,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <csignal>
 
+#include "link/tls_session.hpp"
 #include "protocol/line_reader.hpp"
 
 namespace causeway::link {
@@ -30,11 +31,12 @@ constexpr unsigned kReadsPerWakeup = 16;  // then others get their turn
 class TlsClient::Connection : public std::enable_shared_from_this<Connection> {
  public:
   Connection(asio::io_context& context, std::shared_ptr<Callbacks> callbacks, std::string host,
-             std::uint16_t port, Options options)
+             std::uint16_t port, ServerTrust trust, const Options& options)
       : callbacks_(std::move(callbacks)),
         host_(std::move(host)),
         port_(port),
-        options_(std::move(options)),
+        trust_(std::move(trust)),
+        options_(options),
         resolver_(context),
         socket_(context),
         timer_(context) {}
@@ -57,6 +59,7 @@ class TlsClient::Connection : public std::enable_shared_from_this<Connection> {
   std::shared_ptr<Callbacks> callbacks_;
   std::string host_;
   std::uint16_t port_;
+  ServerTrust trust_;
   Options options_;
   tcp::resolver resolver_;
   tcp::socket socket_;
@@ -127,7 +130,7 @@ void TlsClient::Connection::on_tcp_connected(const ErrorCode& error) {
   expire_after(options_.handshake_timeout, "it does not complete the TLS handshake");
   try {
     context_ = make_client_context();
-    ssl_ = make_client_session(context_.get(), socket_.native_handle(), host_, options_.trust);
+    ssl_ = make_client_session(context_.get(), socket_.native_handle(), host_, trust_);
   } catch (const std::exception& problem) {
     return fail(problem.what());
   }
@@ -149,7 +152,7 @@ void TlsClient::Connection::handshake() {
         return fail(describe_tls_failure(ssl_.get(), done, error_number));
     }
   }
-  if (const auto known = check_server(ssl_.get(), options_.trust); !known) return fail(known.error().message);
+  if (const auto known = check_server(ssl_.get(), trust_); !known) return fail(known.error().message);
   timer_.cancel();
   is_ready_ = true;
   const auto exporter = export_channel_binding(ssl_.get());
@@ -274,16 +277,22 @@ void TlsClient::Connection::close() {
 }
 
 TlsClient::TlsClient(asio::io_context& context, Callbacks callbacks)
-    : context_(context), callbacks_(std::make_shared<Callbacks>(std::move(callbacks))) {
+    : TlsClient(context, std::move(callbacks), Options()) {}
+
+TlsClient::TlsClient(asio::io_context& context, Callbacks callbacks, Options options)
+    : context_(context),
+      callbacks_(std::make_shared<Callbacks>(std::move(callbacks))),
+      options_(std::move(options)) {
   // OpenSSL writes by write(): a connection that was reset must be an error, not a signal.
   std::signal(SIGPIPE, SIG_IGN);
 }
 
 TlsClient::~TlsClient() { close(); }
 
-void TlsClient::open(const std::string& host, std::uint16_t port, Options options) {
+void TlsClient::open(const std::string& host, std::uint16_t port, const protocol::JoinToken& token) {
   close();
-  connection_ = std::make_shared<Connection>(context_, callbacks_, host, port, std::move(options));
+  connection_ = std::make_shared<Connection>(context_, callbacks_, host, port,
+                                             ServerTrust{token.pins, token.ca.value_or("")}, options_);
   connection_->start();
 }
 

@@ -8,7 +8,7 @@
 
 #include "base/bytes.hpp"
 #include "base/time.hpp"
-#include "link/tls_session.hpp"
+#include "protocol/join_token.hpp"
 
 namespace boost::asio {
 class io_context;
@@ -27,7 +27,6 @@ class TlsClient {
     std::function<void(std::string_view reason)> on_closed;  ///< once; the connection is gone
   };
   struct Options {
-    ServerTrust trust;
     /// Called with each socket before it connects (SO_MARK, device binding).
     std::function<void(int socket)> prepare_socket;
     Duration connect_timeout = std::chrono::seconds(5);  ///< of each address that the host has
@@ -35,10 +34,11 @@ class TlsClient {
     std::size_t max_queued_bytes = 1024 * 1024;  ///< a server that reads no more is lost
   };
   TlsClient(boost::asio::io_context& context, Callbacks callbacks);
+  TlsClient(boost::asio::io_context& context, Callbacks callbacks, Options options);
   ~TlsClient();
 
-  /// Replaces the connection there is.
-  void open(const std::string& host, std::uint16_t port, Options options);
+  /// Replaces the connection there is. `token` says how the server is known: by its pins, or else by `ca`.
+  void open(const std::string& host, std::uint16_t port, const protocol::JoinToken& token);
   /// One message without its LF; nothing before on_connected.
   void send(std::string_view line);
   void close();
@@ -47,6 +47,7 @@ class TlsClient {
   class Connection;
   boost::asio::io_context& context_;
   std::shared_ptr<Callbacks> callbacks_;
+  Options options_;
   std::shared_ptr<Connection> connection_;
 };
 
