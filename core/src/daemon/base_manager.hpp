@@ -31,6 +31,8 @@ class BaseManager {
   /// address whose socket can't be opened is logged and tried again at the next call.
   Changes update(const std::vector<net::Interface>& interfaces, const PortMemory& remembered);
 
+  /// Takes effect at the next update().
+  void set_policy(CandidatePolicy policy) { policy_ = std::move(policy); }
   const peer::LocalBases& bases() const { return bases_; }
   /// Null once it is gone.
   dataplane::UdpBase* find(net::BaseId base) const;

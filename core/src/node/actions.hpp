@@ -22,6 +22,11 @@ struct ConfigureInterface {
   net::Prefix on_link;
 };
 struct ClearInterface {};
+/// Addresses behind a stock WireGuard peer, with the MTU its data format leaves.
+struct AddRoute {
+  net::Prefix destination;
+  std::uint16_t mtu = 0;
+};
 /// Names that NAME.cw resolves to, all of them.
 struct PublishNames {
   std::vector<std::pair<std::string, net::IpAddress>> names;
@@ -62,8 +67,8 @@ struct JoinRefused {
 struct Left {};
 
 using NodeAction = std::variant<peer::SendDatagram, dataplane::Command, link::OpenConnection, link::SendLine,
-                                link::CloseConnection, ConfigureInterface, ClearInterface, PublishNames,
-                                UpdateSources, RankCandidates, ScorePeerPaths, OfferToSources, SaveState,
-                                CoverTimestamp, JoinRefused, Left>;
+                                link::CloseConnection, ConfigureInterface, ClearInterface, AddRoute,
+                                PublishNames, UpdateSources, RankCandidates, ScorePeerPaths, OfferToSources,
+                                SaveState, CoverTimestamp, JoinRefused, Left>;
 
 }  // namespace causeway::node

@@ -16,6 +16,8 @@ constexpr Duration kLookupPatience = 15s;
 /// Addresses asked for at the same time: a port scan of the prefix must not become a flood of questions.
 constexpr std::size_t kMaxLookups = 256;
 constexpr std::size_t kMaxPeers = 10'000;
+/// What stock WireGuard leaves of 1,500 over IPv6; wg-quick's default.
+constexpr std::uint16_t kWireguardMtu = 1420;
 
 template <class... Handlers>
 struct Overloaded : Handlers... {
@@ -97,9 +99,13 @@ void Node::start(Now now) {
     // The address is ours until we leave: applications can bind to it before the server answers.
     actions_.emplace_back(ConfigureInterface{*state_.virtual_address, *state_.on_link});
   }
-  actions_.emplace_back(UpdateSources{options_.extra_stun_servers});
-  for (const peer::PeerDescription& description : options_.static_peers)
+  publish_stun_servers();
+  for (const peer::PeerDescription& description : options_.static_peers) {
     add_peer(description, now);
+    for (const net::Prefix& prefix : description.allowed_ips) {
+      actions_.emplace_back(AddRoute{prefix, kWireguardMtu});
+    }
+  }
   publish_forwarding();
   if (state_.enrolment && !state_.enrolment->left) make_link(now);
   run(now);
@@ -111,6 +117,7 @@ void Node::make_link(Now now) {
     actions_.emplace_back(JoinRefused{token.error().message});
     return;
   }
+  enrolment_ = *token;
   link_ = std::make_unique<link::ServerLinkFsm>(
       link::ServerLinkFsm::Options{.enrolment = *token,
                                    .enrolled = state_.enrolment->enrolled,
@@ -387,7 +394,7 @@ void Node::obey_link(Now now) {
                      if (changed.state == link::LinkState::refused)
                        actions_.emplace_back(JoinRefused{changed.reason});
                    },
-                   [&](link::Registered& registered) { on_registered(registered, now); },
+                   [&](link::Registered& registered) { on_registered(registered); },
                    [&](link::PeerDescribed& described) {
                      if (peer::Peer* peer = admit(described.node, now)) {
                        peer->add_remote_candidates(described.node.candidates, now);
@@ -432,7 +439,7 @@ void Node::obey_link(Now now) {
   }
 }
 
-void Node::on_registered(const link::Registered& registered, Now now) {
+void Node::on_registered(const link::Registered& registered) {
   const bool is_news = state_.virtual_address != registered.virtual_address ||
                        state_.on_link != registered.on_link || state_.name != registered.name ||
                        (state_.enrolment && !state_.enrolment->enrolled);
@@ -451,15 +458,8 @@ void Node::on_registered(const link::Registered& registered, Now now) {
   actions_.emplace_back(ConfigureInterface{registered.virtual_address, registered.on_link});
   publish_forwarding();
   publish_names();
-  std::vector<net::Endpoint> stun_servers = options_.extra_stun_servers;
-  for (const net::Endpoint& server : registered.stun_servers) {
-    if (std::find(stun_servers.begin(), stun_servers.end(), server) == stun_servers.end()) {
-      stun_servers.push_back(server);
-    }
-  }
-  actions_.emplace_back(UpdateSources{std::move(stun_servers)});
-  for (auto& [id, peer] : peers_)
-    obey_peer(*peer, now);
+  server_stun_servers_ = registered.stun_servers;
+  publish_stun_servers();
 }
 
 peer::Peer* Node::admit(const link::NodeDescription& node, Now now) {
@@ -603,6 +603,27 @@ void Node::publish_names() {
     }
   }
   actions_.emplace_back(std::move(publish));
+}
+
+void Node::publish_stun_servers() {
+  std::vector<net::Endpoint> servers = options_.extra_stun_servers;
+  for (const net::Endpoint& server : server_stun_servers_) {
+    if (std::find(servers.begin(), servers.end(), server) == servers.end()) servers.push_back(server);
+  }
+  actions_.emplace_back(UpdateSources{std::move(servers)});
+}
+
+void Node::set_extra_stun_servers(std::vector<net::Endpoint> servers, Now now) {
+  options_.extra_stun_servers = std::move(servers);
+  publish_stun_servers();
+  run(now);
+}
+
+void Node::probe(dataplane::PeerId id, Now now) {
+  peer::Peer* peer = peer_with(id);
+  if (!peer) return;
+  peer->probe_selected(now);
+  obey_peer(*peer, now);
 }
 
 // ---- time ----

@@ -79,11 +79,16 @@ class Node {
   /// Asks for a connection as a packet would (`causeway ping`). False: no peer of that name or address is
   /// known and it is no address of the network.
   bool request_connection(const net::IpAddress& virtual_address, Now now);
+  /// Probes the selected path of this peer at once; its measurements show the answer.
+  void probe(dataplane::PeerId peer, Now now);
+  void set_extra_stun_servers(std::vector<net::Endpoint> servers, Now now);
 
   std::optional<NodeAction> poll_action();
 
   // ---- views ----
   NodeStatus status() const;
+  /// Where the server is and how to know it; nullopt without an enrolment.
+  const std::optional<protocol::JoinToken>& enrolment() const { return enrolment_; }
   const link::ServerLinkFsm* link() const { return link_.get(); }
   const std::string& link_reason() const { return link_reason_; }
   const store::NodeState& state() const { return state_; }
@@ -118,7 +123,7 @@ class Node {
   void obey_peer(peer::Peer& peer, Now now);
   void on_stun(dataplane::ControlDatagram&& datagram, Now now);
   void on_handshake(const dataplane::ControlDatagram& datagram, bool under_load, Now now);
-  void on_registered(const link::Registered& registered, Now now);
+  void on_registered(const link::Registered& registered);
   /// The peer that a description is about: made, updated or, when its keys changed, made anew. Null when
   /// refused.
   peer::Peer* admit(const link::NodeDescription& node, Now now);
@@ -128,6 +133,7 @@ class Node {
   void forget_lookup(const net::IpAddress& address);
   void publish_forwarding();
   void publish_names();
+  void publish_stun_servers();
   void rank_candidates();
   void save_state() { actions_.emplace_back(SaveState{state_}); }
   peer::Peer* peer_at(const net::IpAddress& address);
@@ -143,7 +149,9 @@ class Node {
   session::HandshakeInbox inbox_;
   peer::LocalBases bases_;
   peer::PeerContext peer_context_;
+  std::optional<protocol::JoinToken> enrolment_;
   std::unique_ptr<link::ServerLinkFsm> link_;
+  std::vector<net::Endpoint> server_stun_servers_;
   std::string link_reason_;
   CandidateBook candidates_;
   TransactionTable transactions_;

@@ -130,6 +130,11 @@ void Peer::on_bases_changed(Now now) {
   run(now);
 }
 
+void Peer::probe_selected(Now now) {
+  if (const auto selected = paths_.selected(); agent_ && selected) agent_->probe(*selected, now);
+  run(now);
+}
+
 void Peer::release(std::string_view reason, Now now) {
   agent_.reset();
   paths_.clear();

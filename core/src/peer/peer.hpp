@@ -112,6 +112,7 @@ class Peer {
   void set_local_candidates(const std::vector<ice::Candidate>& candidates, Now now);
   /// The base is gone from PeerContext::bases, or a new one came.
   void on_bases_changed(Now now);
+  void probe_selected(Now now);
   /// Ends checks, session and path, keeps the description.
   void release(std::string_view reason, Now now);
 

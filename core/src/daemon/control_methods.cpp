@@ -1,0 +1,233 @@
+#include "daemon/control_methods.hpp"
+
+#include <nlohmann/json.hpp>
+#include <unordered_map>
+
+#include "daemon/ping_operation.hpp"
+#include "protocol/json.hpp"
+
+namespace causeway::daemon {
+namespace {
+
+using Json = nlohmann::json;
+using Query = Result<Json> (*)(ControlTarget&, const Json&);
+
+Error no_such_peer(const std::string& name) {
+  return {"no peer is named " + name + ": `causeway peers` lists those known"};
+}
+
+/// The peer that `params` names; null without an error when none is named.
+Result<const peer::Peer*> named_peer(ControlTarget& target, const Json& params) {
+  const auto name = protocol::get_string(params, "peer");
+  if (!name) return static_cast<const peer::Peer*>(nullptr);
+  if (const peer::Peer* peer = target.node().find_peer(*name)) return peer;
+  return no_such_peer(*name);
+}
+
+std::string_view to_string(plugin::Kind kind) {
+  switch (kind) {
+    case plugin::Kind::priority:
+      return "priority";
+    case plugin::Kind::candidate_source:
+      return "candidate-source";
+    case plugin::Kind::transport:
+      return "transport";
+  }
+  return "";
+}
+
+std::string_view to_string(plugin::InstanceState state) {
+  switch (state) {
+    case plugin::InstanceState::active:
+      return "active";
+    case plugin::InstanceState::loaded:
+      return "loaded";
+    case plugin::InstanceState::draining:
+      return "draining";
+    case plugin::InstanceState::pinned:
+      return "pinned";
+    case plugin::InstanceState::failed:
+      return "failed";
+  }
+  return "";
+}
+
+// ---- queries ----
+
+Result<Json> status(ControlTarget& target, const Json&) {
+  return protocol::success(node::status_report(target.node(), target.interface(), target.now()));
+}
+
+Result<Json> peers(ControlTarget& target, const Json&) {
+  return protocol::success(node::peers_report(target.node(), target.now()));
+}
+
+Result<Json> candidates(ControlTarget& target, const Json& params) {
+  const auto peer = named_peer(target, params);
+  if (!peer) return peer.error();
+  return protocol::success(*peer ? node::candidates_report(**peer) : node::candidates_report(target.node()));
+}
+
+Result<Json> mappings(ControlTarget& target, const Json&) {
+  return protocol::success(node::mappings_report(target.node()));
+}
+
+Result<Json> checks(ControlTarget& target, const Json& params) {
+  const auto peer = named_peer(target, params);
+  if (!peer) return peer.error();
+  return protocol::success(node::checks_report(target.node(), *peer));
+}
+
+Result<Json> explain(ControlTarget& target, const Json& params) {
+  const auto peer = named_peer(target, params);
+  if (!peer) return peer.error();
+  if (!*peer) return Error{"name a peer"};
+  return protocol::success(node::explain_report(**peer, target.now()));
+}
+
+Result<Json> plugins(ControlTarget& target, const Json&) {
+  Json list = Json::array();
+  for (const plugin::PluginView& view : target.plugins().list()) {
+    list.push_back({{"name", view.name},
+                    {"kind", to_string(view.kind)},
+                    {"version", view.version},
+                    {"abi", view.abi},
+                    {"file", view.file},
+                    {"generation", view.generation},
+                    {"state", to_string(view.state)},
+                    {"calls", view.calls},
+                    {"faults", view.faults},
+                    {"reason", view.reason}});
+  }
+  return protocol::success(std::move(list));
+}
+
+Result<Json> metrics(ControlTarget& target, const Json&) {
+  Json drops = Json::object();
+  for (std::size_t i = 0; i < dataplane::kDropReasons; ++i) {
+    drops[std::string(dataplane::kDropReasonNames[i])] =
+        target.drops().get(static_cast<dataplane::DropReason>(i));
+  }
+  const auto& counters = target.node().counters();
+  Json peers = Json::object();
+  for (const auto& [id, peer] : target.node().peers()) {
+    const auto& traffic = peer->counters();
+    Json row{{"tx_packets", traffic.tx_packets.load(std::memory_order_relaxed)},
+             {"tx_bytes", traffic.tx_bytes.load(std::memory_order_relaxed)},
+             {"rx_packets", traffic.rx_packets.load(std::memory_order_relaxed)},
+             {"rx_bytes", traffic.rx_bytes.load(std::memory_order_relaxed)}};
+    if (const ice::Agent* agent = peer->agent()) {
+      row["checks_sent"] = agent->counters().checks_sent;
+      row["checks_received"] = agent->counters().checks_received;
+      row["checks_answered"] = agent->counters().responses_received;
+      row["checks_unauthentic"] = agent->counters().unauthentic;
+      row["checks_malformed"] = agent->counters().malformed;
+    }
+    peers[peer->description().name] = std::move(row);
+  }
+  return protocol::success(Json{{"drops", std::move(drops)},
+                                {"control",
+                                 {{"stun_unclaimed", counters.stun_unclaimed},
+                                  {"handshakes_malformed", counters.handshakes_malformed},
+                                  {"handshakes_bad_mac1", counters.handshakes_bad_mac1},
+                                  {"handshakes_not_authentic", counters.handshakes_not_authentic},
+                                  {"handshakes_unknown_peer", counters.handshakes_unknown_peer},
+                                  {"cookies_sent", counters.cookies_sent}}},
+                                {"peers", std::move(peers)}});
+}
+
+// ---- changes ----
+
+Result<Json> join(ControlTarget& target, const Json& params) {
+  const auto joined = target.node().join(protocol::get_string(params, "token"), target.now());
+  target.pump();
+  if (!joined) return joined.error();
+  return protocol::success(Json::object());
+}
+
+Result<Json> to_json(const Result<void>& done) {
+  if (!done) return done.error();
+  return protocol::success(Json::object());
+}
+
+Result<Json> plugin_load(ControlTarget& target, const Json& params) {
+  const auto file = protocol::get_string(params, "file");
+  if (!file) return Error{"name the plugin's file"};
+  const auto name = target.plugins().load(*file, target.now());
+  if (!name) return name.error();
+  return protocol::success(Json{{"name", *name}});
+}
+
+Result<Json> plugin_use(ControlTarget& target, const Json& params) {
+  const auto stack = params.find("stack");
+  if (stack == params.end() || !stack->is_array() || stack->empty() || stack->size() > 16) {
+    return Error{"name 1 to 16 priority plugins, as NAME or NAME:WEIGHT"};
+  }
+  std::vector<plugin::Host::StackEntry> entries;
+  for (const Json& entry : *stack) {
+    const auto name = entry.is_object() ? protocol::get_string(entry, "name") : std::nullopt;
+    if (!name) return Error{"each layer needs a name"};
+    const auto weight = protocol::get_integer<std::uint32_t>(entry, "weight", 1, 1000);
+    entries.push_back({*name, weight.value_or(1000)});
+  }
+  return to_json(target.plugins().use(entries, target.now()));
+}
+
+Result<Json> plugin_reload(ControlTarget& target, const Json& params) {
+  const auto name = protocol::get_string(params, "name");
+  if (!name) return Error{"name the plugin"};
+  return to_json(target.plugins().reload(*name, target.now()));
+}
+
+Result<Json> plugin_unload(ControlTarget& target, const Json& params) {
+  const auto name = protocol::get_string(params, "name");
+  if (!name) return Error{"name the plugin"};
+  return to_json(target.plugins().unload(*name, target.now()));
+}
+
+const std::unordered_map<std::string, Query>& queries() {
+  static const std::unordered_map<std::string, Query> table{
+      {"status", status},     {"peers", peers},         {"candidates", candidates},
+      {"mappings", mappings}, {"checks", checks},       {"explain", explain},
+      {"plugins", plugins},   {"plugin.list", plugins}, {"metrics", metrics},
+  };
+  return table;
+}
+
+const std::unordered_map<std::string, Query>& changes() {
+  static const std::unordered_map<std::string, Query> table{
+      {"join", join},
+      {"plugin.load", plugin_load},
+      {"plugin.use", plugin_use},
+      {"plugin.reload", plugin_reload},
+      {"plugin.unload", plugin_unload},
+  };
+  return table;
+}
+
+}  // namespace
+
+ControlSocket::Handler make_control_handler(ControlTarget& target) {
+  ControlSocket::Handler handler;
+  for (const auto& [name, call] : queries())
+    handler.read_only_methods.insert(name);
+  for (const auto& [name, call] : changes())
+    handler.changing_methods.insert(name);
+  handler.changing_methods.insert({"leave", "ping"});
+  handler.call = [&target](const std::string& method, const Json& params, const PeerCredentials&,
+                           ControlSocket::Completion done, ControlSocket::Progress progress) {
+    if (const auto at = queries().find(method); at != queries().end())
+      return done(at->second(target, params));
+    if (const auto at = changes().find(method); at != changes().end())
+      return done(at->second(target, params));
+    if (method == "leave") {
+      target.on_left([done] { done(protocol::success(Json::object())); });
+      target.node().leave(target.now());
+      return target.pump();
+    }
+    start_ping(target, params, std::move(done), std::move(progress));
+  };
+  return handler;
+}
+
+}  // namespace causeway::daemon

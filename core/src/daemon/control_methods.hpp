@@ -1,0 +1,36 @@
+#pragma once
+
+#include <functional>
+
+#include "daemon/control_socket.hpp"
+#include "dataplane/drop_reason.hpp"
+#include "node/node.hpp"
+#include "node/node_report.hpp"
+#include "plugin/host.hpp"
+
+namespace boost::asio {
+class io_context;
+}
+
+namespace causeway::daemon {
+
+/// What the control socket's methods act on. Control thread.
+class ControlTarget {
+ public:
+  virtual ~ControlTarget() = default;
+  virtual node::Node& node() = 0;
+  virtual plugin::Host& plugins() = 0;
+  virtual const dataplane::DropCounters& drops() const = 0;
+  virtual node::InterfaceFacts interface() const = 0;
+  virtual boost::asio::io_context& context() = 0;
+  virtual Now now() const = 0;
+  /// Obeys what the node asks for after a wish.
+  virtual void pump() = 0;
+  /// Calls `done` once leaving is complete.
+  virtual void on_left(std::function<void()> done) = 0;
+};
+
+/// The methods behind the `causeway` command, one per sub-command, and which of them only read.
+ControlSocket::Handler make_control_handler(ControlTarget& target);
+
+}  // namespace causeway::daemon

@@ -1,0 +1,443 @@
+#include "daemon/daemon.hpp"
+
+#include <unistd.h>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <csignal>
+#include <cstdio>
+
+#include "base/log.hpp"
+#include "base/random.hpp"
+#include "daemon/base_manager.hpp"
+#include "daemon/capabilities.hpp"
+#include "daemon/control_methods.hpp"
+#include "daemon/control_socket.hpp"
+#include "daemon/hosts_file.hpp"
+#include "daemon/node_options.hpp"
+#include "daemon/virtual_nic.hpp"
+#include "dataplane/control_channel.hpp"
+#include "dataplane/data_loop.hpp"
+#include "link/tls_client.hpp"
+#include "node/node.hpp"
+#include "plugin/executor.hpp"
+#include "plugin/host.hpp"
+#include "store/state_directory.hpp"
+
+namespace causeway::daemon {
+namespace {
+
+namespace asio = boost::asio;
+
+constexpr const char* kHostsFile = "/etc/hosts";
+/// Events taken from the data loop before timers get their turn again.
+constexpr std::size_t kEventsAtOnce = 256;
+/// Handshake messages waiting: from here on initiators must show a cookie (whitepaper §5.3).
+constexpr std::size_t kUnderLoad = 64;
+
+template <class... Handlers>
+struct Overloaded : Handlers... {
+  using Handlers::operator()...;
+};
+template <class... Handlers>
+Overloaded(Handlers...) -> Overloaded<Handlers...>;
+
+/// Everything the node needs of the machine, in the order it is opened; destroyed in reverse: the data loop
+/// stops before the TUN goes, plugins are closed before the executor.
+class Daemon final : public ControlTarget {
+ public:
+  Daemon(DaemonOptions options, store::StateDirectory state, VirtualNic nic, net::NicMonitor monitor)
+      : options_(std::move(options)),
+        state_(std::move(state)),
+        nic_(std::move(nic)),
+        monitor_(std::move(monitor)),
+        bases_(options_.config.candidates, options_.config.listen_port, nic_.name()),
+        loop_(nic_.device(), channel_, drops_, {}),
+        executor_([this](std::function<void()> task) { asio::post(context_, std::move(task)); }),
+        plugins_(host_options(), host_callbacks(), executor_),
+        node_(node_options(options_.config, state_), random_),
+        link_(context_, {.on_connected =
+                             [this](ByteView exporter) {
+                               node_.on_server_connected(exporter, now());
+                               pump();
+                             },
+                         .on_line =
+                             [this](std::string_view line) {
+                               node_.on_server_line(line, now());
+                               pump();
+                             },
+                         .on_closed =
+                             [this](std::string_view reason) {
+                               node_.on_server_closed(reason, now());
+                               pump();
+                             }}) {}
+
+  int run() {
+    if (const auto started = start(); !started) return fail(started.error());
+    context_.run();
+    loop_.stop();
+    if (options_.config.hosts_file) publish_names({});
+    return exit_code_;
+  }
+
+  // ---- ControlTarget ----
+  node::Node& node() override { return node_; }
+  plugin::Host& plugins() override { return plugins_; }
+  const dataplane::DropCounters& drops() const override { return drops_; }
+  node::InterfaceFacts interface() const override { return {nic_.name(), nic_.mtu()}; }
+  asio::io_context& context() override { return context_; }
+  Now now() const override { return read_clocks(); }
+  void on_left(std::function<void()> done) override { left_.push_back(std::move(done)); }
+
+  /// Obeys what the node asks for until it asks no more. Actions can lead to new ones at once: those are
+  /// obeyed by the outermost call.
+  void pump() override {
+    if (is_pumping_) return;
+    is_pumping_ = true;
+    while (auto action = node_.poll_action())
+      obey(*action);
+    is_pumping_ = false;
+    arm_timer();
+  }
+
+ private:
+  Result<void> start();
+  plugin::Host::Options host_options() const;
+  plugin::HostCallbacks host_callbacks();
+  void load_plugins();
+  void use_configured_stack();
+  void wait_for_signals();
+  void wait_for_nics();
+  void wait_for_data_events();
+  void arm_timer();
+  void update_bases();
+  void reload_configuration();
+  void shut_down();
+  void obey(node::NodeAction& action);
+  void send_datagram(const peer::SendDatagram& send);
+  void publish_names(std::vector<HostName> names);
+  int fail(const Error& error) {
+    std::fprintf(stderr, "error: %s\n", error.message.c_str());
+    return 1;
+  }
+
+  DaemonOptions options_;
+  store::StateDirectory state_;
+  VirtualNic nic_;
+  net::NicMonitor monitor_;
+  SystemRandom random_;
+  asio::io_context context_;
+  asio::steady_timer timer_{context_};
+  asio::signal_set signals_{context_, SIGTERM, SIGINT, SIGHUP};
+  asio::posix::stream_descriptor nic_events_{context_};
+  asio::posix::stream_descriptor data_events_{context_};
+  BaseManager bases_;
+  dataplane::DropCounters drops_;
+  dataplane::ControlChannel channel_;
+  dataplane::DataLoop loop_;
+  plugin::ThreadExecutor executor_;
+  plugin::Host plugins_;
+  node::Node node_;
+  link::TlsClient link_;
+  std::unique_ptr<ControlSocket> control_;
+  std::vector<std::function<void()>> left_;
+  bool is_pumping_ = false;
+  bool is_joining_ = false;  ///< told to join and not registered since: a refusal ends the daemon
+  int exit_code_ = 0;
+};
+
+plugin::Host::Options Daemon::host_options() const {
+  return {
+      .private_directory = state_.path() / "run" / "plugins", .probe_program = options_.program, .seed = 0};
+}
+
+plugin::HostCallbacks Daemon::host_callbacks() {
+  return {
+      .candidate_found =
+          [this](const std::string& source, net::BaseId base, ice::CandidateType type,
+                 const net::Endpoint& address) {
+            node_.on_candidate_found(source, base, type, address, now());
+            pump();
+          },
+      .candidate_lost =
+          [this](const std::string& source, net::BaseId base, const net::Endpoint& address) {
+            node_.on_candidate_lost(source, base, address, now());
+            pump();
+          },
+      .gathering_done =
+          [](const std::string& source) { log::debug("plugin", "{}: gathering is done", source); },
+      .send_udp =
+          [this](net::BaseId base, const net::Endpoint& to, ByteView bytes) {
+            dataplane::UdpBase* from = bases_.find(base);
+            if (!from) return false;
+            const dataplane::SendBatch batch{bytes, static_cast<std::uint16_t>(bytes.size())};
+            return from->send(to, batch).status == dataplane::SendStatus::sent;
+          },
+      .ranking_changed =
+          [this] {
+            node_.on_ranking_changed(now());
+            pump();
+          },
+      .timeout_changed = [this] { arm_timer(); },
+  };
+}
+
+Result<void> Daemon::start() {
+  is_joining_ = options_.join_token.has_value();
+  auto control = ControlSocket::open(context_, state_.path() / "causeway.sock", make_control_handler(*this));
+  if (!control) return control.error();
+  control_ = std::move(*control);
+  if (auto started = loop_.start(); !started) return started;
+  load_plugins();
+  if (auto dropped = drop_capabilities(); !dropped) return dropped;
+
+  wait_for_signals();
+  wait_for_nics();
+  wait_for_data_events();
+  node_.start(now());
+  update_bases();
+  pump();
+  log::info("daemon", "{} is up, state in {}", nic_.name(), state_.path().string());
+  return {};
+}
+
+void Daemon::load_plugins() {
+  for (const std::string& name : options_.config.plugins.load) {
+    const bool is_file = name.find('/') != std::string::npos;
+    const auto directory = options_.config.plugins.directory.value_or(options_.plugin_directory);
+    const auto file = is_file ? std::filesystem::path(name) : directory / (name + ".so");
+    // A plugin that can't run is no reason to have no network: the rest goes on, `causeway plugins` tells
+    // why.
+    if (const auto loaded = plugins_.load(file, now()); !loaded) {
+      log::error("plugin", "{}: {}", file.string(), loaded.error().message);
+    }
+  }
+  use_configured_stack();
+}
+
+void Daemon::use_configured_stack() {
+  std::vector<plugin::Host::StackEntry> stack;
+  for (const PriorityLayer& layer : options_.config.plugins.priority)
+    stack.push_back({layer.name, layer.weight});
+  if (stack.empty()) return;
+  if (const auto used = plugins_.use(stack, now()); !used) {
+    log::error("plugin", "{}; paths are ranked by {}", used.error().message, plugins_.stack_text());
+  }
+}
+
+// ---- waiting ----
+
+void Daemon::wait_for_signals() {
+  signals_.async_wait([this](boost::system::error_code error, int signal) {
+    if (error) return;
+    if (signal == SIGHUP) {
+      reload_configuration();
+      return wait_for_signals();
+    }
+    log::info("daemon", "stopping; the enrolment and the address stay");
+    shut_down();
+  });
+}
+
+void Daemon::wait_for_nics() {
+  if (!nic_events_.is_open()) nic_events_.assign(::dup(monitor_.descriptor()));
+  nic_events_.async_wait(asio::posix::stream_descriptor::wait_read, [this](boost::system::error_code error) {
+    if (error) return;
+    const auto changed = monitor_.refresh();
+    if (!changed) {
+      log::warning("net", "{}", changed.error().message);
+    } else if (*changed) {
+      update_bases();
+    }
+    wait_for_nics();
+  });
+}
+
+void Daemon::wait_for_data_events() {
+  if (!data_events_.is_open()) data_events_.assign(::dup(channel_.descriptor()));
+  data_events_.async_wait(asio::posix::stream_descriptor::wait_read, [this](boost::system::error_code error) {
+    if (error) return;
+    if (loop_.tun_is_gone()) {
+      exit_code_ = fail({"somebody deleted the virtual NIC " + nic_.name() + ": start causewayd again"});
+      return shut_down();
+    }
+    const bool under_load = channel_.pending_handshakes() > kUnderLoad;
+    channel_.take_events(kEventsAtOnce, [&](dataplane::Event&& event) {
+      node_.on_data_event(std::move(event), under_load, now());
+      pump();
+    });
+    wait_for_data_events();
+  });
+}
+
+void Daemon::arm_timer() {
+  std::optional<SteadyTime> next = node_.next_timeout();
+  if (const auto plugins = plugins_.next_timeout(); plugins && (!next || *plugins < *next)) next = plugins;
+  if (!next) {
+    timer_.cancel();
+    return;
+  }
+  timer_.expires_at(asio::steady_timer::time_point(*next));
+  timer_.async_wait([this](boost::system::error_code error) {
+    if (error) return;
+    plugins_.on_timeout(now());
+    node_.on_timeout(now());
+    pump();
+  });
+}
+
+void Daemon::update_bases() {
+  const auto changes = bases_.update(monitor_.interfaces(), state_.state().ports);
+  for (const auto& base : changes.added) {
+    channel_.send(dataplane::AddBase{base->id(), base});
+    if (options_.config.listen_port != 0) continue;
+    if (const auto saved = state_.save_port(base->local().address, base->local().port); !saved) {
+      log::warning("store", "{}", saved.error().message);
+    }
+  }
+  for (const net::BaseId base : changes.removed)
+    channel_.send(dataplane::RemoveBase{base});
+  node_.on_bases_changed(bases_.bases(), now());
+  std::vector<plugin::BaseView> views;
+  for (const auto& [id, base] : bases_.bases())
+    views.push_back({id, base.address, base.interface});
+  plugins_.set_bases(std::move(views), now());
+  pump();
+}
+
+void Daemon::reload_configuration() {
+  if (!options_.config_file) return;
+  auto config = load_config(*options_.config_file);
+  if (!config) {
+    log::error("daemon", "the configuration stays as it was: {}", config.error().message);
+    return;
+  }
+  options_.config.log_level = config->log_level;
+  options_.config.stun_servers = config->stun_servers;
+  options_.config.candidates = config->candidates;
+  options_.config.plugins.priority = config->plugins.priority;
+  log::set_level(config->log_level);
+  node_.set_extra_stun_servers(config->stun_servers, now());
+  use_configured_stack();
+  bases_.set_policy(config->candidates);
+  update_bases();
+  log::info("daemon", "the configuration was read again");
+}
+
+void Daemon::shut_down() {
+  node_.stop(now());
+  pump();
+  control_.reset();
+  link_.close();
+  context_.stop();
+}
+
+// ---- obeying the node ----
+
+void Daemon::obey(node::NodeAction& action) {
+  const auto complain = [](const Result<void>& done) {
+    if (!done) log::error("daemon", "{}", done.error().message);
+  };
+  std::visit(
+      Overloaded{
+          [&](peer::SendDatagram& send) { send_datagram(send); },
+          [&](dataplane::Command& command) { channel_.send(std::move(command)); },
+          [&](link::OpenConnection& open) { link_.open(open.host, open.port, *node_.enrolment()); },
+          [&](link::SendLine& line) { link_.send(std::move(line.line)); },
+          [&](link::CloseConnection&) { link_.close(); },
+          [&](node::ConfigureInterface& configure) {
+            const auto done = nic_.configure(configure.address, configure.on_link, monitor_.interfaces());
+            if (!done && is_joining_) {
+              exit_code_ = fail(done.error());
+              context_.stop();
+            }
+            complain(done);
+            is_joining_ = false;
+          },
+          [&](node::ClearInterface&) { nic_.clear(); },
+          [&](node::AddRoute& route) { complain(nic_.add_route(route.destination, route.mtu)); },
+          [&](node::PublishNames& names) {
+            std::vector<HostName> list;
+            for (auto& [name, address] : names.names)
+              list.push_back({address, std::move(name)});
+            if (options_.config.hosts_file) publish_names(std::move(list));
+          },
+          [&](node::UpdateSources& update) { plugins_.set_configuration({update.stun_servers}, now()); },
+          [&](node::RankCandidates& rank) {
+            plugins_.rank_candidates(
+                std::move(rank.candidates), now(),
+                [this, generation = rank.generation](std::vector<std::uint32_t> priorities) {
+                  node_.on_candidates_ranked(generation, priorities, now());
+                  pump();
+                });
+          },
+          [&](node::ScorePeerPaths& score) {
+            plugins_.score_paths(
+                score.name, std::move(score.paths), now(),
+                [this, peer = score.peer, round = score.round](plugin::Host::PairRanking ranking) {
+                  node_.on_paths_scored(peer, round, ranking, now());
+                  pump();
+                });
+          },
+          [&](node::OfferToSources& offer) {
+            plugins_.on_datagram(offer.base, offer.from, offer.bytes, now());
+          },
+          [&](node::SaveState& save) {
+            // Ports are the driver's part, and stamps are stored ahead of those in use.
+            save.state.ports = state_.state().ports;
+            save.state.timestamp = std::max(save.state.timestamp, state_.state().timestamp);
+            complain(state_.save_state(std::move(save.state)));
+          },
+          [&](node::CoverTimestamp& cover) { complain(state_.cover_timestamp(cover.stamp)); },
+          [&](node::JoinRefused& refused) {
+            log::error("link", "{}", refused.reason);
+            if (!is_joining_) return;
+            exit_code_ = fail({refused.reason});
+            context_.stop();
+          },
+          [&](node::Left&) {
+            for (auto& done : std::exchange(left_, {}))
+              done();
+          },
+      },
+      action);
+}
+
+void Daemon::send_datagram(const peer::SendDatagram& send) {
+  dataplane::UdpBase* base = bases_.find(send.base);
+  if (!base) return;
+  const auto outcome = base->send(send.to, {send.bytes, static_cast<std::uint16_t>(send.bytes.size())});
+  if (outcome.status == dataplane::SendStatus::unreachable) node_.on_send_failed(send.base, send.to, now());
+}
+
+void Daemon::publish_names(std::vector<HostName> names) {
+  if (const auto done = update_hosts_file(kHostsFile, state_.path().string(), names); !done) {
+    log::warning("daemon", "{}", done.error().message);
+  }
+}
+
+}  // namespace
+
+int run_daemon(DaemonOptions options) {
+  const auto fail = [](const Error& error) {
+    std::fprintf(stderr, "error: %s\n", error.message.c_str());
+    return 1;
+  };
+  SystemRandom random;
+  // Above this line only files of ours are read; below it the machine is changed.
+  auto state = store::StateDirectory::open(options.directory, random);
+  if (!state) return fail(state.error());
+  if (const auto enrolled = enrol(*state, options.join_token); !enrolled) return fail(enrolled.error());
+
+  auto nic = VirtualNic::open(options.config.tun, options.config.mtu);
+  if (!nic) return fail(nic.error());
+  auto monitor = net::NicMonitor::open();
+  if (!monitor) return fail(monitor.error());
+  Daemon daemon(std::move(options), std::move(*state), std::move(*nic), std::move(*monitor));
+  return daemon.run();
+}
+
+}  // namespace causeway::daemon
