@@ -1,0 +1,197 @@
+#include "cli/src/arguments.hpp"
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdlib>
+#include <iterator>
+#include <optional>
+#include <sstream>
+#include <string_view>
+
+namespace causeway::cli {
+namespace {
+
+using Json = nlohmann::json;
+
+constexpr const char* kVersion = "causeway 0.1.0";
+
+/// "NAME" or "NAME:WEIGHT", per mille.
+Json parse_layer(const std::string& text) {
+  const auto colon = text.rfind(':');
+  const std::string name = text.substr(0, colon);
+  int weight = 1000;
+  if (colon != std::string::npos) {
+    const std::string digits = text.substr(colon + 1);
+    const bool is_number =
+        !digits.empty() && digits.size() <= 4 && digits.find_first_not_of("0123456789") == std::string::npos;
+    weight = is_number ? std::atoi(digits.c_str()) : 0;
+  }
+  if (name.empty() || weight < 1 || weight > 1000) {
+    throw CLI::ValidationError(fmt::format("{}: not NAME or NAME:WEIGHT with a weight from 1 to 1000", text));
+  }
+  return {{"name", name}, {"weight", weight}};
+}
+
+/// A join token is given as it is, as @FILE, or as - for stdin.
+std::string read_token(const std::string& given) {
+  std::string text = given;
+  if (given == "-") {
+    text.assign(std::istreambuf_iterator<char>(std::cin), {});
+  } else if (given.starts_with('@')) {
+    std::ifstream file(given.substr(1), std::ios::binary);
+    if (!file)
+      throw CLI::ValidationError(
+          fmt::format("cannot read {}: pass an existing file after @", given.substr(1)));
+    text.assign(std::istreambuf_iterator<char>(file), {});
+  }
+  const auto first = text.find_first_not_of(" \t\r\n");
+  if (first == std::string::npos) throw CLI::ValidationError("the join token is empty");
+  return text.substr(first, text.find_last_not_of(" \t\r\n") - first + 1);
+}
+
+/// Declares the sub-commands; each callback fills in the invocation.
+class CommandLine {
+ public:
+  CommandLine() : app_("Shows and controls the virtual NIC of a causewayd on this machine.", "causeway") {
+    app_.add_option("--dir", directory_, "State directory of the daemon")->capture_default_str();
+    app_.set_version_flag("--version", kVersion);
+    app_.require_subcommand(1);
+    app_.fallthrough();
+    add_views();
+    add_peer_commands();
+    add_enrolment_commands();
+    add_plugin_commands();
+  }
+
+  std::variant<Invocation, Answered> parse(int argc, const char* const* argv) {
+    try {
+      app_.parse(argc, argv);
+    } catch (const CLI::Success& wanted) {
+      std::ostringstream out, err;
+      app_.exit(wanted, out, err);
+      return Answered{0, out.str()};
+    } catch (const CLI::Error& problem) {
+      return Answered{2, fmt::format("error: {}: see `causeway --help`\n", problem.what())};
+    }
+    invocation_.directory = directory_;
+    return invocation_;
+  }
+
+ private:
+  CLI::App* add(CLI::App& parent, const char* name, const char* description, const char* method) {
+    CLI::App* command = parent.add_subcommand(name, description);
+    command->callback([this, method] { invocation_.method = method; });
+    return command;
+  }
+  CLI::App* add_query(CLI::App& parent, const char* name, const char* description, const char* method) {
+    CLI::App* command = add(parent, name, description, method);
+    command->add_flag("--json", invocation_.as_json, "Print the daemon's JSON");
+    return command;
+  }
+  void add_text(CLI::App* command, const char* option, const char* description, const char* key,
+                bool required) {
+    auto* added = command->add_option_function<std::string>(
+        option, [this, key](const std::string& value) { invocation_.params[key] = value; }, description);
+    added->required(required);
+  }
+
+  void add_views() {
+    add_query(app_, "status", "This node, its server and its peers", "status");
+    add_query(app_, "peers", "All peers with their paths", "peers");
+    add_text(add_query(app_, "candidates", "Transport addresses of this node, or of a peer", "candidates"),
+             "PEER", "Name or virtual address", "peer", false);
+    add_query(app_, "mappings", "The virtual address mapping table", "mappings");
+    add_text(add_query(app_, "checks", "Connectivity checks of all peers, or of one", "checks"), "PEER",
+             "Name or virtual address", "peer", false);
+    add_query(app_, "plugins", "Loaded plugins", "plugins");
+    add_query(app_, "buffers", "Buffers for packets to be sent and received", "buffers");
+    add_query(app_, "metrics", "All counters", "metrics");
+  }
+
+  void add_peer_commands() {
+    CLI::App* ping =
+        add_query(app_, "ping", "Measure the path to a peer, connecting to it if needed", "ping");
+    add_text(ping, "PEER", "Name or virtual address", "peer", true);
+    invocation_.params["count"] = 4;
+    ping->add_option_function<int>(
+            "-c,--count", [this](int count) { invocation_.params["count"] = count; },
+            "How many probes (default 4)")
+        ->check(CLI::Range(1, 1000));
+    add_text(add_query(app_, "explain", "Why a peer is reached by the path it is", "explain"), "PEER",
+             "Name or virtual address", "peer", true);
+    add_candidate_commands();
+  }
+
+  void add_candidate_commands() {
+    CLI::App* candidate = app_.add_subcommand("candidate", "Add or remove transport addresses by hand");
+    candidate->require_subcommand(1);
+    add_text(
+        add(*candidate, "add", "Announce an address that others can reach this node at", "candidate.add"),
+        "ADDRESS", "IP:PORT", "address", true);
+    add_text(add(*candidate, "remove", "Take back an address that was added", "candidate.remove"), "ADDRESS",
+             "IP:PORT", "address", true);
+  }
+
+  void add_enrolment_commands() {
+    add(app_, "leave", "Give the virtual address back and disconnect", "leave");
+    CLI::App* join = add(app_, "join", "Join with a token, or again with the stored enrolment", "join");
+    join->add_option_function<std::string>(
+        "TOKEN", [this](const std::string& given) { invocation_.params["token"] = read_token(given); },
+        "Join token, @FILE, or - for stdin");
+  }
+
+  void add_plugin_commands() {
+    CLI::App* plugin = app_.add_subcommand("plugin", "Load, choose, replace and unload plugins");
+    plugin->require_subcommand(1);
+    add(*plugin, "load", "Load a shared library", "plugin.load")
+        ->add_option_function<std::string>(
+            "FILE",
+            [this](const std::string& file) {
+              invocation_.params["file"] = std::filesystem::absolute(file).string();
+            },
+            "The plugin, a .so")
+        ->required();
+    add(*plugin, "use", "Replace the whole priority stack", "plugin.use")
+        ->add_option_function<std::vector<std::string>>(
+            "NAME",
+            [this](const std::vector<std::string>& layers) {
+              for (const std::string& layer : layers)
+                invocation_.params["stack"].push_back(parse_layer(layer));
+            },
+            "NAME or NAME:WEIGHT, weight per mille, in order")
+        ->required();
+    add_text(add(*plugin, "reload", "Load a plugin's file anew and swap to it", "plugin.reload"), "NAME",
+             "Of the plugin", "name", true);
+    add_text(add(*plugin, "unload", "Unload a plugin", "plugin.unload"), "NAME", "Of the plugin", "name",
+             true);
+    add_query(*plugin, "list", "Loaded plugins", "plugins");
+  }
+
+  CLI::App app_;
+  std::string directory_ = "/var/lib/causeway";
+  Invocation invocation_;
+};
+
+}  // namespace
+
+std::variant<Invocation, Answered> parse_arguments(int argc, const char* const* argv) {
+  CommandLine line;
+  auto parsed = line.parse(argc, argv);
+  if (auto* invocation = std::get_if<Invocation>(&parsed)) {
+    const bool is_ping = invocation->method == "ping";
+    if (is_ping) {
+      // Connecting may take its time; then a probe a second.
+      invocation->timeout = std::chrono::seconds(30 + 2 * invocation->params["count"].get<int>());
+    } else {
+      invocation->params.erase("count");
+    }
+    if (invocation->method == "join" || invocation->method == "leave" ||
+        invocation->method.starts_with("plugin.")) {
+      invocation->timeout = std::chrono::seconds(30);
+    }
+  }
+  return parsed;
+}
+
+}  // namespace causeway::cli

@@ -1,0 +1,258 @@
+#include "cli/src/render.hpp"
+
+#include <fmt/format.h>
+
+#include <cmath>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <vector>
+
+#include "cli/src/table.hpp"
+
+namespace causeway::cli {
+namespace {
+
+using Json = nlohmann::json;
+using Rows = std::vector<std::vector<std::string>>;
+
+const Json& member(const Json& object, const char* key) {
+  static const Json nothing;
+  if (!object.is_object()) return nothing;
+  const auto found = object.find(key);
+  return found == object.end() ? nothing : *found;
+}
+
+std::string text(const Json& value) {
+  switch (value.type()) {
+    case Json::value_t::string:
+      return value.get_ref<const std::string&>().empty() ? "-" : value.get<std::string>();
+    case Json::value_t::boolean:
+      return value.get<bool>() ? "yes" : "no";
+    case Json::value_t::number_integer:
+    case Json::value_t::number_unsigned:
+    case Json::value_t::number_float:
+      return value.dump();
+    default:
+      return "-";
+  }
+}
+
+std::string text(const Json& object, const char* key) { return text(member(object, key)); }
+
+std::string milliseconds(const Json& value) {
+  return value.is_number() && std::isfinite(value.get<double>())
+             ? fmt::format("{:.1f} ms", value.get<double>())
+             : "-";
+}
+
+std::string percent(const Json& value) {
+  return value.is_number() && std::isfinite(value.get<double>())
+             ? fmt::format("{:.1f} %", value.get<double>() * 100)
+             : "-";
+}
+
+/// "srflx-host over udp"
+std::string types(const Json& path) {
+  if (!path.is_object()) return "-";
+  return fmt::format("{}-{}", text(path, "local_type"), text(path, "remote_type"));
+}
+
+std::string ends(const Json& path) {
+  if (!path.is_object()) return "-";
+  return fmt::format("{} -> {}", text(path, "local"), text(path, "remote"));
+}
+
+Rows rows_of(const Json& list, std::vector<std::string> (*row)(const Json&)) {
+  Rows rows;
+  if (list.is_array()) {
+    for (const Json& entry : list)
+      rows.push_back(row(entry));
+  }
+  return rows;
+}
+
+std::string table_or(const char* nothing, const std::vector<std::string>& header, const Rows& rows) {
+  return rows.empty() ? std::string(nothing) + "\n" : format_table(header, rows);
+}
+
+/// The reason of the path, or else of the peer's state.
+std::string reason_of(const Json& peer) {
+  const std::string reason = text(member(peer, "path"), "reason");
+  return reason != "-" ? reason : text(peer, "reason");
+}
+
+std::string yes_or_blank(const Json& value) { return value.is_boolean() && value.get<bool>() ? "yes" : ""; }
+
+void flatten(const std::string& prefix, const Json& value, Rows& rows, std::string& tables) {
+  if (value.is_object()) {
+    for (const auto& [key, inner] : value.items())
+      flatten(prefix.empty() ? key : prefix + "." + key, inner, rows, tables);
+    return;
+  }
+  const bool is_table = value.is_array() && !value.empty() && value.front().is_object();
+  if (!is_table) {
+    rows.push_back({prefix, value.is_array() ? value.dump() : text(value)});
+    return;
+  }
+  std::vector<std::string> header;
+  for (const auto& [key, inner] : value.front().items())
+    header.push_back(key);
+  Rows cells;
+  for (const Json& entry : value) {
+    std::vector<std::string> row;
+    for (const std::string& key : header) {
+      const Json& cell = member(entry, key.c_str());
+      row.push_back(cell.is_structured() ? cell.dump() : text(cell));
+    }
+    cells.push_back(std::move(row));
+  }
+  tables += (prefix.empty() ? "" : "\n" + printable(prefix) + "\n") + format_table(header, cells);
+}
+
+}  // namespace
+
+std::string render_peers(const Json& peers) {
+  return table_or("no peers yet",
+                  {"NAME", "ADDRESS", "KIND", "STATE", "PATH", "TYPE", "VIA", "RTT", "LOSS", "REASON"},
+                  rows_of(peers, [](const Json& peer) -> std::vector<std::string> {
+                    const Json& path = member(peer, "path");
+                    return {text(peer, "name"),
+                            text(peer, "virtual_address"),
+                            text(peer, "kind"),
+                            text(peer, "state"),
+                            ends(path),
+                            types(path),
+                            text(path, "transport"),
+                            milliseconds(member(path, "rtt_ms")),
+                            percent(member(path, "loss")),
+                            reason_of(peer)};
+                  }));
+}
+
+std::string render_status(const Json& status) {
+  const Json& server = member(status, "server");
+  std::string server_text = "none";
+  if (server.is_object()) {
+    server_text = fmt::format("{}, {}", text(server, "address"), text(server, "state"));
+    if (text(server, "reason") != "-") server_text += fmt::format(" ({})", text(server, "reason"));
+  }
+  Rows facts{{"name", text(status, "name")},
+             {"virtual address", text(status, "virtual_address")},
+             {"state", text(status, "state")},
+             {"server", server_text},
+             {"interface", fmt::format("{}, MTU {}", text(status, "interface"), text(status, "mtu"))},
+             {"public key", text(status, "public_key")},
+             {"identity", text(status, "identity")}};
+  const Json& peers = member(status, "peers");
+  std::string table = table_or(
+      "no peers yet", {"PEER", "ADDRESS", "STATE", "PATH", "TYPE", "RTT", "REASON"},
+      rows_of(peers, [](const Json& peer) -> std::vector<std::string> {
+        const Json& path = member(peer, "path");
+        return {text(peer, "name"), text(peer, "virtual_address"),        text(peer, "state"), ends(path),
+                types(path),        milliseconds(member(path, "rtt_ms")), reason_of(peer)};
+      }));
+  return format_list(facts) + "\n" + table;
+}
+
+std::string render_candidates(const Json& candidates) {
+  return table_or("no candidates", {"ADDRESS", "TYPE", "BASE", "SOURCE", "FOUNDATION", "PRIORITY"},
+                  rows_of(candidates, [](const Json& row) -> std::vector<std::string> {
+                    return {text(row, "address"), text(row, "type"),       text(row, "base"),
+                            text(row, "source"),  text(row, "foundation"), text(row, "priority")};
+                  }));
+}
+
+std::string render_mappings(const Json& mappings) {
+  return table_or("no mappings: no peer is in use",
+                  {"ADDRESS", "PORT", "LOCAL", "REMOTE", "STATE", "CREATED"},
+                  rows_of(mappings, [](const Json& row) -> std::vector<std::string> {
+                    return {text(row, "virtual_address"), text(row, "port"),  text(row, "local"),
+                            text(row, "remote"),          text(row, "state"), text(row, "created")};
+                  }));
+}
+
+std::string render_checks(const Json& checks) {
+  return table_or("no checks", {"PEER", "LOCAL", "REMOTE", "STATE", "PRIORITY", "RTT", "NOMINATED"},
+                  rows_of(checks, [](const Json& row) -> std::vector<std::string> {
+                    return {text(row, "peer"),
+                            text(row, "local"),
+                            text(row, "remote"),
+                            text(row, "state"),
+                            text(row, "priority"),
+                            milliseconds(member(row, "rtt_ms")),
+                            yes_or_blank(member(row, "nominated"))};
+                  }));
+}
+
+std::string render_plugins(const Json& plugins) {
+  return table_or(
+      "no plugins",
+      {"NAME", "KIND", "VERSION", "ABI", "GENERATION", "STATE", "CALLS", "FAULTS", "FILE", "REASON"},
+      rows_of(plugins, [](const Json& row) -> std::vector<std::string> {
+        return {text(row, "name"),       text(row, "kind"),  text(row, "version"), text(row, "abi"),
+                text(row, "generation"), text(row, "state"), text(row, "calls"),   text(row, "faults"),
+                text(row, "file"),       text(row, "reason")};
+      }));
+}
+
+std::string render_explanation(const Json& explanation) {
+  const std::string rule = text(explanation, "rule_text");
+  Rows facts{{"peer", fmt::format("{} {}", text(explanation, "peer"), text(explanation, "virtual_address"))},
+             {"state", text(explanation, "state")},
+             {"role", text(explanation, "role")},
+             {"priority stack", text(explanation, "stack")},
+             {"reason", rule != "-" ? rule : text(explanation, "reason")},
+             {"since", text(explanation, "since")}};
+  if (text(explanation, "state_reason") != "-")
+    facts.insert(facts.begin() + 2, {"", text(explanation, "state_reason")});
+  const auto row = [](const Json& pair) -> std::vector<std::string> {
+    return {yes_or_blank(member(pair, "selected")) == "yes" ? "*" : "",
+            ends(pair),
+            types(pair),
+            text(pair, "state"),
+            milliseconds(member(pair, "rtt_ms")),
+            milliseconds(member(pair, "jitter_ms")),
+            percent(member(pair, "loss")),
+            text(pair, "score"),
+            text(pair, "score_reason")};
+  };
+  return format_list(facts) + "\n" +
+         table_or("no pairs yet", {"", "PAIR", "TYPE", "STATE", "RTT", "JITTER", "LOSS", "SCORE", "WHY"},
+                  rows_of(member(explanation, "pairs"), row));
+}
+
+std::string render_ping_step(const Json& step) {
+  const Json& rtt = member(step, "rtt_ms");
+  const std::string sequence = text(step, "sequence");
+  if (!rtt.is_number()) return fmt::format("{}: no reply\n", sequence);
+  return fmt::format("{}: {} by {}\n", sequence, milliseconds(rtt), printable(ends(member(step, "path"))));
+}
+
+std::string render_ping(const Json& summary) {
+  return fmt::format("{}: {} sent, {} received, rtt min/avg/max {} / {} / {}\n",
+                     printable(text(summary, "peer")), text(summary, "sent"), text(summary, "received"),
+                     milliseconds(member(summary, "rtt_min_ms")), milliseconds(member(summary, "rtt_avg_ms")),
+                     milliseconds(member(summary, "rtt_max_ms")));
+}
+
+std::string render_values(const Json& values) {
+  Rows rows;
+  std::string tables;
+  flatten("", values, rows, tables);
+  return format_list(rows) + tables;
+}
+
+std::string render(std::string_view method, const Json& result) {
+  using Renderer = std::string (*)(const Json&);
+  static const std::map<std::string_view, Renderer> renderers{
+      {"status", render_status},       {"peers", render_peers},   {"candidates", render_candidates},
+      {"mappings", render_mappings},   {"checks", render_checks}, {"plugins", render_plugins},
+      {"explain", render_explanation}, {"ping", render_ping},     {"metrics", render_values},
+      {"buffers", render_values}};
+  if (const auto found = renderers.find(method); found != renderers.end()) return found->second(result);
+  if (result.is_string()) return printable(result.get<std::string>()) + "\n";
+  if (const std::string message = text(result, "message"); message != "-") return printable(message) + "\n";
+  return result.empty() ? "done\n" : render_values(result);
+}
+
+}  // namespace causeway::cli
