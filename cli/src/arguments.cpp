@@ -120,17 +120,6 @@ class CommandLine {
         ->check(CLI::Range(1, 1000));
     add_text(add_query(app_, "explain", "Why a peer is reached by the path it is", "explain"), "PEER",
              "Name or virtual address", "peer", true);
-    add_candidate_commands();
-  }
-
-  void add_candidate_commands() {
-    CLI::App* candidate = app_.add_subcommand("candidate", "Add or remove transport addresses by hand");
-    candidate->require_subcommand(1);
-    add_text(
-        add(*candidate, "add", "Announce an address that others can reach this node at", "candidate.add"),
-        "ADDRESS", "IP:PORT", "address", true);
-    add_text(add(*candidate, "remove", "Take back an address that was added", "candidate.remove"), "ADDRESS",
-             "IP:PORT", "address", true);
   }
 
   void add_enrolment_commands() {

@@ -223,16 +223,16 @@ std::string render_explanation(const Json& explanation) {
 
 std::string render_ping_step(const Json& step) {
   const Json& rtt = member(step, "rtt_ms");
-  const std::string sequence = text(step, "sequence");
-  if (!rtt.is_number()) return fmt::format("{}: no reply\n", sequence);
-  return fmt::format("{}: {} by {}\n", sequence, milliseconds(rtt), printable(ends(member(step, "path"))));
+  if (!rtt.is_number()) return fmt::format("{}: no reply\n", text(step, "seq"));
+  return fmt::format("{}: {} by {}\n", text(step, "seq"), milliseconds(rtt), printable(text(step, "path")));
 }
 
 std::string render_ping(const Json& summary) {
-  return fmt::format("{}: {} sent, {} received, rtt min/avg/max {} / {} / {}\n",
+  const Json& rtt = member(summary, "rtt_ms");
+  return fmt::format("{}: {} sent, {} received, rtt min/avg/max {} / {} / {}, connected after {}\n",
                      printable(text(summary, "peer")), text(summary, "sent"), text(summary, "received"),
-                     milliseconds(member(summary, "rtt_min_ms")), milliseconds(member(summary, "rtt_avg_ms")),
-                     milliseconds(member(summary, "rtt_max_ms")));
+                     milliseconds(member(rtt, "min")), milliseconds(member(rtt, "avg")),
+                     milliseconds(member(rtt, "max")), milliseconds(member(summary, "connect_ms")));
 }
 
 std::string render_values(const Json& values) {
