@@ -1,0 +1,3 @@
+#include "server/src/admin/command_line.hpp"
+
+int main(int argc, char** argv) { return causeway::server::run_command_line(argc, argv); }
