@@ -10,101 +10,14 @@
 #include <cerrno>
 #include <thread>
 
-#include "dataplane/data_loop.hpp"
-#include "dataplane/udp_base.hpp"
+#include "support/data_loop_node.hpp"
 #include "support/network_namespace.hpp"
-#include "tun/interface_config.hpp"
-#include "tun/tun_linux.hpp"
 
 namespace causeway::dataplane {
 namespace {
 
-constexpr PeerId kPeer{1};
-constexpr net::BaseId kBase{1};
-// 1,500 less IPv4, UDP and the worst padding of a type-4 message.
-constexpr std::uint32_t kTunMtu = 1420;
-
-crypto::SymmetricKey key_of(std::uint8_t fill) {
-  crypto::SymmetricKey key;
-  key.bytes.fill(fill);
-  return key;
-}
-
-struct Offloads {
-  tun::TunOffloads tun{true, true, true};
-  bool udp = true;
-};
-
-class Node {
- public:
-  /// In the namespace of the calling thread, which has eth0 with 192.0.2.`number`.
-  Node(int number, const Offloads& offloads) : number_(number) {
-    tun_ = tun::LinuxTun::open({"cw0", offloads.tun}).value();
-    auto config = tun::InterfaceConfig::open("cw0").value();
-    config.set_mtu(kTunMtu).value();
-    config.add_address(virtual_address(number), 24).value();
-    config.set_up(true).value();
-    base_ = std::make_shared<UdpBase>(kBase, net::UdpSocket::open({.address = real_address(number),
-                                                                   .device = "eth0",
-                                                                   .use_gso = offloads.udp,
-                                                                   .use_gro = offloads.udp})
-                                                 .value());
-    loop_ = std::make_unique<DataLoop>(*tun_, channel_, drops_);
-    loop_->start().value();
-  }
-
-  static net::IpAddress virtual_address(int number) {
-    return *net::IpAddress::parse("10.10.0." + std::to_string(number));
-  }
-  static net::IpAddress real_address(int number) {
-    return *net::IpAddress::parse("192.0.2." + std::to_string(number));
-  }
-
-  void connect_with(const Node& other) {
-    counters = std::make_shared<PeerCounters>();
-    auto table = std::make_shared<ForwardingSnapshot>();
-    table->local_addresses = {virtual_address(number_)};
-    table->on_link = {*net::Prefix::parse("10.10.0.0/24")};
-    table->entries = {{net::Prefix{virtual_address(other.number_), 32}, kPeer}};
-    session::KeypairMaterial material;
-    material.local_index = static_cast<std::uint32_t>(number_);
-    material.remote_index = static_cast<std::uint32_t>(other.number_);
-    material.send_key = key_of(static_cast<std::uint8_t>(number_));
-    material.receive_key = key_of(static_cast<std::uint8_t>(other.number_));
-    material.is_initiator = number_ < other.number_;
-    material.created = read_clocks().steady;
-    channel_.send(AddBase{kBase, base_});
-    channel_.send(AddPeer{kPeer, session::PeerKind::wireguard, counters});
-    channel_.send(SetForwarding{std::move(table)});
-    channel_.send(InstallPeerKeypair{kPeer, material});
-    channel_.send(SetPath{kPeer, DataPath{kBase, other.base_->local(), 1500}});
-  }
-
-  template <class Wanted>
-  bool hears() {
-    for (;;) {
-      pollfd waiting{channel_.descriptor(), POLLIN, 0};
-      if (::poll(&waiting, 1, 10'000) != 1) return false;
-      bool heard = false;
-      channel_.take_events(1000,
-                           [&](Event&& event) { heard = heard || std::holds_alternative<Wanted>(event); });
-      if (heard) return true;
-    }
-  }
-
-  ControlChannel& channel() { return channel_; }
-  DataLoop& loop() { return *loop_; }
-  const DropCounters& drops() const { return drops_; }
-  std::shared_ptr<PeerCounters> counters;
-
- private:
-  int number_;
-  ControlChannel channel_;
-  DropCounters drops_;
-  std::unique_ptr<tun::LinuxTun> tun_;
-  std::shared_ptr<UdpBase> base_;
-  std::unique_ptr<DataLoop> loop_;  // last: uses all of the above
-};
+using test::DataLoopNode;
+using test::Offloads;
 
 class DataLoopPair : public testing::TestWithParam<Offloads> {
  protected:
@@ -119,9 +32,9 @@ class DataLoopPair : public testing::TestWithParam<Offloads> {
                          "/fd/" + std::to_string(spaces_[0].get())));
     for (int i = 0; i < 2; ++i) {
       ASSERT_TRUE(test::enter(spaces_[i]));
-      ASSERT_TRUE(test::ip("addr add " + Node::real_address(i + 1).to_string() + "/24 dev eth0"));
+      ASSERT_TRUE(test::ip("addr add " + DataLoopNode::real_address(i + 1).to_string() + "/24 dev eth0"));
       ASSERT_TRUE(test::ip("link set eth0 up"));
-      nodes_[i] = std::make_unique<Node>(i + 1, GetParam());
+      nodes_[i] = std::make_unique<DataLoopNode>(i + 1, GetParam());
     }
     nodes_[0]->connect_with(*nodes_[1]);
     nodes_[1]->connect_with(*nodes_[0]);
@@ -150,7 +63,7 @@ class DataLoopPair : public testing::TestWithParam<Offloads> {
 
   net::FileDescriptor home_;
   std::array<net::FileDescriptor, 2> spaces_;
-  std::array<std::unique_ptr<Node>, 2> nodes_;
+  std::array<std::unique_ptr<DataLoopNode>, 2> nodes_;
 };
 
 /// Some content that shows a byte lost, doubled or moved.
@@ -243,7 +156,7 @@ TEST_P(DataLoopPair, udp_of_every_size_passes) {
 }
 
 TEST_P(DataLoopPair, a_deleted_virtual_nic_is_noticed) {
-  Node& node = *nodes_[0];
+  DataLoopNode& node = *nodes_[0];
   node.channel().take_events(1000, [](Event&&) {});
   ASSERT_TRUE(test::enter(spaces_[0]));
   ASSERT_TRUE(test::ip("link del cw0"));
