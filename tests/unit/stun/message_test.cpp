@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/random.hpp"
+#include "stun/codec.hpp"
 
 namespace causeway::stun {
 namespace {
@@ -261,6 +262,40 @@ TEST_F(StunMessage, RandomMutationsAreSurvived) {
     static_cast<void>(peek_username(bytes));
     ASSERT_FALSE(is_changed && (as_request || as_response)) << to_hex(bytes);
   }
+}
+
+/// A peer that knows the password may still write nonsense: attributes of any length and content, well
+/// signed.
+TEST_F(StunMessage, SignedNonsenseIsSurvived) {
+  constexpr std::uint16_t kTypes[]{0x0001, 0x0006, 0x0009, 0x000A, 0x0020, 0x0024,
+                                   0x0025, 0x8029, 0x802A, 0xC001, 0x7001};
+  std::size_t accepted = 0;
+  for (int round = 0; round < 100000; ++round) {
+    Bytes bytes = encode_plain_binding_request(make_transaction_id(random_));
+    if (random_.below(2) == 0) bytes[0] = 0x01;  // a response
+    if (random_.below(3) != 0) bytes[1] |= 0x10 * (bytes[0] == 0x01 ? random_.below(2) : 0);
+    for (auto count = random_.below(7); count > 0; --count) {
+      const std::uint16_t type = kTypes[random_.below(std::size(kTypes))];
+      Bytes value(random_.below(3) == 0 ? random_.below(30) : 4 * random_.below(3));
+      random_.fill(value);
+      if (!value.empty() && random_.below(2) == 0) value[0] = 0;
+      if (value.size() > 1 && random_.below(2) == 0)
+        value[1] = static_cast<std::uint8_t>(1 + random_.below(2));
+      bytes = with_attribute(bytes, type, value);
+    }
+    bytes = CodecMessage(bytes).finish(kPassword, true);
+    const auto request = parse_binding_request(bytes, kPassword);
+    const auto response = parse_binding_response(bytes, kPassword);
+    if (request) {
+      EXPECT_NE(request->controlling.has_value(), request->controlled.has_value());
+    }
+    if (response) {
+      EXPECT_NE(response->mapped.has_value(), response->error.has_value());
+    }
+    accepted += request || response;
+    static_cast<void>(parse_plain_binding_response(bytes));
+  }
+  EXPECT_GT(accepted, 100u);  // else this tests nothing
 }
 
 }  // namespace
