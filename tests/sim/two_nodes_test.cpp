@@ -1,0 +1,227 @@
+// Whole nodes through a whole server: the worked example in virtual time, and what happens around it.
+
+#include <gtest/gtest.h>
+
+#include "support/packet_builder.hpp"
+#include "tests/sim/sim_node.hpp"
+#include "tests/sim/world.hpp"
+
+namespace causeway::sim {
+namespace {
+
+using enum Behaviour;
+
+net::IpAddress ip(const char* text) { return net::IpAddress::parse(text).value(); }
+
+bool is_online(SimNode& node) { return node.node().status() == node::NodeStatus::online; }
+
+bool is_connected_to(SimNode& node, SimNode& other) {
+  const peer::Peer* peer = node.node().find_peer(other.name());
+  return peer && peer->state() == peer::PeerState::connected;
+}
+
+/// An application's packet from one virtual address to the other's.
+Bytes packet_between(SimNode& from, SimNode& to, std::uint8_t mark) {
+  testing::PacketSpec spec;
+  spec.source = from.virtual_address()->to_string();
+  spec.destination = to.virtual_address()->to_string();
+  spec.tcp = false;
+  spec.payload = Bytes(100, mark);
+  return testing::build(spec);
+}
+
+bool crosses(World& world, SimNode& from, SimNode& to, std::uint8_t mark, Duration limit = 5s) {
+  const Bytes packet = packet_between(from, to, mark);
+  (void)to.take_received();
+  from.write_packet(packet);
+  bool arrived = false;
+  world.run_until(
+      [&] {
+        for (const Bytes& received : to.take_received())
+          arrived |= received == packet;
+        return arrived;
+      },
+      limit);
+  return arrived;
+}
+
+/// Spec §8: client 1 and client 2, each behind its own NAT.
+struct WorkedExample : ::testing::Test {
+  void raise(Behaviour mapping, Behaviour filtering, std::uint64_t seed = 1) {
+    world = std::make_unique<World>(seed);
+    one = &world->add_node("alice", ip("192.168.0.100"),
+                           &world->add_nat(ip("198.51.100.1"), mapping, filtering));
+    two = &world->add_node("bob", ip("172.16.13.11"), &world->add_nat(ip("203.0.113.1"), mapping, filtering));
+    one->start(world->make_token());
+    ASSERT_TRUE(world->run_until([&] { return is_online(*one); }, 5s));
+    two->start(world->make_token());
+    ASSERT_TRUE(world->run_until([&] { return is_online(*two); }, 5s));
+    // The second candidate comes from STUN.
+    ASSERT_TRUE(world->run_until(
+        [&] {
+          return one->node().candidates().ranked().size() == 2 &&
+                 two->node().candidates().ranked().size() == 2;
+        },
+        5s));
+  }
+
+  std::unique_ptr<World> world;
+  SimNode* one = nullptr;
+  SimNode* two = nullptr;
+};
+
+TEST_F(WorkedExample, AddressesAreTheLowestOfThePool) {
+  raise(endpoint_independent, address_and_port_dependent);
+  EXPECT_EQ(one->virtual_address(), ip("10.10.0.101"));
+  EXPECT_EQ(two->virtual_address(), ip("10.10.0.102"));
+}
+
+TEST_F(WorkedExample, FirstPacketConnectsAndArrives) {
+  raise(endpoint_independent, address_and_port_dependent);
+  const SteadyTime asked = world->now().steady;
+  ASSERT_TRUE(crosses(*world, *one, *two, 1));
+  EXPECT_LT(world->now().steady - asked, 300ms) << "at 5 ms each way";
+  EXPECT_TRUE(crosses(*world, *two, *one, 2));
+  ASSERT_TRUE(
+      world->run_until([&] { return is_connected_to(*one, *two) && is_connected_to(*two, *one); }, 2s));
+
+  // Each holds one pair: own host address, the other's mapped address.
+  const peer::Peer& peer = *one->node().find_peer("bob");
+  EXPECT_EQ(peer.data_path()->remote.address, ip("203.0.113.1"));
+  EXPECT_EQ(two->node().find_peer("alice")->data_path()->remote.address, ip("198.51.100.1"));
+}
+
+TEST_F(WorkedExample, BothEndsSettleOnOnePathAndNominateIt) {
+  raise(endpoint_independent, address_and_port_dependent);
+  ASSERT_TRUE(crosses(*world, *one, *two, 1));
+  EXPECT_TRUE(world->run_until(
+      [&] {
+        const auto* a = one->node().find_peer("bob");
+        const auto* b = two->node().find_peer("alice");
+        return a->paths().nominated() && a->paths().selected() == a->paths().nominated() &&
+               b->paths().nominated() && b->paths().selected() == b->paths().nominated();
+      },
+      5s));
+}
+
+TEST_F(WorkedExample, OutageOfTheServerCutsNothing) {
+  raise(endpoint_independent, address_and_port_dependent);
+  ASSERT_TRUE(crosses(*world, *one, *two, 1));
+  world->crash_server();
+  for (std::uint8_t minute = 0; minute < 10; ++minute) {
+    world->run_for(60s);
+    EXPECT_TRUE(crosses(*world, *one, *two, static_cast<std::uint8_t>(10 + minute)))
+        << "minute " << int{minute};
+  }
+  EXPECT_FALSE(is_online(*one));
+  world->restart_server();
+  EXPECT_TRUE(world->run_until([&] { return is_online(*one) && is_online(*two); }, 130s));
+  EXPECT_EQ(one->virtual_address(), ip("10.10.0.101"));
+}
+
+TEST_F(WorkedExample, SurvivesRekeyAndIdleTimes) {
+  raise(endpoint_independent, address_and_port_dependent);
+  ASSERT_TRUE(crosses(*world, *one, *two, 1));
+  for (std::uint8_t round = 0; round < 20; ++round) {
+    world->run_for(std::chrono::seconds(13 * (round + 1)));
+    EXPECT_TRUE(crosses(*world, *two, *one, round)) << "round " << int{round};
+  }
+}
+
+TEST_F(WorkedExample, LeavesAndJoinsAgain) {
+  raise(endpoint_independent, address_and_port_dependent);
+  ASSERT_TRUE(crosses(*world, *one, *two, 1));
+  one->leave();
+  ASSERT_TRUE(world->run_until([&] { return one->has_left(); }, 5s));
+  EXPECT_EQ(one->node().status(), node::NodeStatus::disconnected);
+  EXPECT_FALSE(one->virtual_address());
+  EXPECT_TRUE(world->run_until([&] { return two->node().find_peer("alice") == nullptr; }, 5s))
+      << "peers are told";
+  one->join();
+  ASSERT_TRUE(world->run_until([&] { return is_online(*one); }, 5s));
+  EXPECT_EQ(one->virtual_address(), ip("10.10.0.101")) << "its owner gets it back";
+  EXPECT_TRUE(crosses(*world, *two, *one, 3));
+}
+
+TEST_F(WorkedExample, RestartedNodeIsReachedAgain) {
+  raise(endpoint_independent, address_and_port_dependent);
+  ASSERT_TRUE(crosses(*world, *one, *two, 1));
+  two->restart();
+  ASSERT_TRUE(world->run_until([&] { return is_online(*two); }, 10s));
+  EXPECT_TRUE(crosses(*world, *two, *one, 2, 15s)) << "from the one that restarted";
+  EXPECT_TRUE(crosses(*world, *one, *two, 3, 15s));
+}
+
+TEST_F(WorkedExample, SymmetricOnBothSidesIsSaidToBeUnreachable) {
+  raise(address_and_port_dependent, address_and_port_dependent);
+  EXPECT_FALSE(crosses(*world, *one, *two, 1, 30s));
+  const peer::Peer* peer = one->node().find_peer("bob");
+  ASSERT_NE(peer, nullptr);
+  EXPECT_EQ(peer->state(), peer::PeerState::unreachable);
+  EXPECT_EQ(peer->state_reason(), "no pair of addresses works");
+}
+
+TEST_F(WorkedExample, AddressOfNobodyIsRefusedSoon) {
+  raise(endpoint_independent, address_and_port_dependent);
+  testing::PacketSpec spec;
+  spec.source = "10.10.0.101";
+  spec.destination = "10.10.0.200";
+  spec.tcp = false;
+  one->write_packet(testing::build(spec));
+  // ICMP destination unreachable comes back.
+  std::vector<Bytes> answers;
+  ASSERT_TRUE(world->run_until([&] { return !(answers = one->take_received()).empty(); }, 1s));
+  EXPECT_EQ(answers[0][9], 1) << "ICMP";
+  EXPECT_EQ(answers[0][20], 3) << "destination unreachable";
+}
+
+TEST(SameLan, IsAHostPair) {
+  World world(1);
+  Nat& nat = world.add_nat(ip("198.51.100.1"), endpoint_independent, address_and_port_dependent);
+  SimNode& one = world.add_node("alice", ip("192.168.0.100"), &nat);
+  SimNode& two = world.add_node("bob", ip("192.168.0.101"), &nat);
+  one.start(world.make_token());
+  two.start(world.make_token());
+  ASSERT_TRUE(world.run_until([&] { return is_online(one) && is_online(two); }, 5s));
+  ASSERT_TRUE(crosses(world, one, two, 1));
+  EXPECT_EQ(one.node().find_peer("bob")->data_path()->remote, two.base_address());
+}
+
+/// Any weather and NAT that a path exists through: the packet arrives, and the same seed does the same again.
+class AnySeed : public ::testing::TestWithParam<std::uint64_t> {};
+
+TEST_P(AnySeed, ConnectsAndReplaysExactly) {
+  const auto run = [](std::uint64_t seed) {
+    World world(seed);
+    SeededRandom choice(seed);
+    const auto behaviour = [&] { return static_cast<Behaviour>(choice.below(3)); };
+    // One side maps endpoint-independently and filters at most by address, so that a direct pair always
+    // exists.
+    Nat& left =
+        world.add_nat(ip("198.51.100.1"), endpoint_independent, static_cast<Behaviour>(choice.below(2)));
+    Nat& right = world.add_nat(ip("203.0.113.1"), behaviour(), behaviour());
+    SimNode& one = world.add_node("alice", ip("192.168.0.100"), &left);
+    SimNode& two = world.add_node("bob", ip("172.16.13.11"), choice.below(4) == 0 ? nullptr : &right);
+    world.weather = {.delay = std::chrono::milliseconds(1 + choice.below(150)),
+                     .jitter = std::chrono::milliseconds(choice.below(50)),
+                     .loss = static_cast<double>(choice.below(10)) / 100,
+                     .duplicate = static_cast<double>(choice.below(10)) / 100};
+    one.start(world.make_token());
+    two.start(world.make_token());
+    EXPECT_TRUE(world.run_until([&] { return is_online(one) && is_online(two); }, 30s)) << "seed " << seed;
+    EXPECT_TRUE(world.run_until([&] { return one.node().candidates().ranked().size() == 2; }, 30s))
+        << "seed " << seed;
+    bool arrived = false;
+    for (std::uint8_t attempt = 0; attempt < 10 && !arrived; ++attempt)
+      arrived = crosses(world, two, one, attempt, 5s);
+    EXPECT_TRUE(arrived) << "seed " << seed;
+    return std::tuple{world.now().steady, world.datagrams_delivered, world.datagrams_lost,
+                      world.datagrams_filtered};
+  };
+  EXPECT_EQ(run(GetParam()), run(GetParam()));
+}
+
+INSTANTIATE_TEST_SUITE_P(Seeds, AnySeed, ::testing::Range<std::uint64_t>(1, 101));
+
+}  // namespace
+}  // namespace causeway::sim
