@@ -34,7 +34,8 @@ struct Session::State {
         random(random_source),
         options(given),
         macs(remote_key),
-        timers(given.persistent_keepalive) {}
+        timers(given.persistent_keepalive),
+        silence_jitter(jitter()) {}
 
   /// Our wish for a new session, from the first initiation on until it is granted or given up.
   struct Attempt {
@@ -83,6 +84,8 @@ struct Session::State {
 
   MacWriter macs;
   SessionTimers timers;
+  Duration silence_jitter;  ///< for the next peer_silent; drawn ahead, as traffic is told often and seldom
+                            ///< starts it
   std::optional<Attempt> attempt;
   std::optional<Pending> pending;
   std::optional<Unconfirmed> unconfirmed;
@@ -185,6 +188,7 @@ void Session::State::on_due(Timer timer, Now now) {
       send_keepalive(now.steady);
       return;
     case Timer::peer_silent:
+      silence_jitter = jitter();
       start_attempt(now);
       return;
     case Timer::erase_keys:
@@ -290,7 +294,7 @@ bool Session::on_cookie_reply(ByteView message, Now now) {
 
 void Session::on_traffic(const TrafficSnapshot& traffic, Now now) {
   auto& s = *state_;
-  s.timers.on_traffic(traffic, s.jitter());
+  s.timers.on_traffic(traffic, s.silence_jitter);
   // The wish may be older than the newest keypair.
   const bool is_fresh = s.derived && now.steady - *s.derived < kRekeyAfterTime;
   if (traffic.wants_rekey && !is_fresh) s.start_attempt(now);
