@@ -30,7 +30,7 @@ largest() { sort -g | tail -n 1; }
 measure_connects() {
   local number name
   world_two_homes
-  server_init >/dev/null
+  server_init
   server_start
   node_join 1 alice
   wait_online alice
@@ -138,7 +138,7 @@ column_of() { cut -d' ' -f"$2" "$lab_dir/results/$1"; }
 report() {
   local name rate veth='' other='' cpu
   printf '\nMachine: %s, %s CPUs, kernel %s; %s. Causeway %s.\n\n' \
-    "$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1)" "$(nproc)" "$(uname -r)" "$(date -u +%F)" \
+    "$(awk -F': ' '/^model name/ { print $2; exit }' /proc/cpuinfo)" "$(nproc)" "$(uname -r)" "$(date -u +%F)" \
     "$(git -C "$lab_root" describe --always --dirty 2>/dev/null || echo 'of no git tree')"
   if [[ -e $lab_dir/connect_ms ]]; then
     printf '| first packet to first reply, two NATs, %s runs | median | worst |\n|---|---|---|\n' "$connects"

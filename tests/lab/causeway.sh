@@ -15,15 +15,15 @@ needs_binaries() {
 
 # server_init [OPTION...]: address server with its own STUN on two addresses.
 server_init() {
-  server "$bin/causeway-server" init --dir "$lab_dir/server" --network $network --pool "$pool" \
+  on server "$bin/causeway-server" init --dir "$lab_dir/server" --network $network --pool "$pool" \
     --listen $server_address:$server_port --public $server_address:$server_port \
-    --stun-listen $server_address:$stun_port --stun-listen $stun2_address:$stun_port "$@"
+    --stun-listen $server_address:$stun_port --stun-listen $stun2_address:$stun_port "$@" >"$lab_dir/init.out"
 }
 server_start() {
   start server server "$bin/causeway-server" run --dir "$lab_dir/server"
   wait_until 10 "the server listens" server_listens
 }
-server_listens() { on server ss -Hltn "sport = :$server_port" | grep -q .; }
+server_listens() { [[ -n $(on server ss -Hltn "sport = :$server_port") ]]; }
 server_admin() { local verb=$1; shift; on server "$bin/causeway-server" "$verb" --dir "$lab_dir/server" "$@"; }
 make_token() { server_admin token --network $network "$@"; }
 

@@ -48,7 +48,9 @@ fi
 ok "ping from client 1 to $client2_address fails: $(grep -m1 -oE 'Destination .*|100% packet loss' "$lab_dir/out")"
 
 step "The address server starts"
-server_init | indent >&3
+show_command server "causeway-server init --dir \$LAB/server --network $network --pool $pool --listen $server_address:$server_port …"
+server_init
+indent <"$lab_dir/init.out" >&3
 server_start
 ok "listening on $server_address:$server_port (TLS), STUN on $server_address and $stun2_address"
 alice_token=$(make_token --user alice)

@@ -18,13 +18,18 @@ step() { step_number=$((step_number + 1)); printf '\n%s%2d. %s%s\n' "$c_bold" "$
 ok() { printf '    %s✓%s %s\n' "$c_green" "$c_off" "$*" >&3; }
 fail() { printf '    %s✗ %s%s\n' "$c_red" "$*" "$c_off" >&3; }
 note() { printf '      %s\n' "$*" >&3; }
+# Paths of this run are shortened, and so are tokens.
 show_command() {
-  local ns=$1 text
+  local ns=$1 text='' word
   shift
-  text=${*//$lab_dir/\$LAB}
+  for word in "$@"; do
+    [[ $word != cw1.* || ${#word} -le 40 ]] || word="${word:0:24}…"
+    text+=" $word"
+  done
+  text=${text//$lab_dir/\$LAB}
   text=${text//$bin\//}
   text=${text//$lab_source\//}
-  printf '    %s[%s]%s %s\n' "$c_dim" "$ns" "$c_off" "${text//$python/python3}" >&3
+  printf '    %s[%s]%s%s\n' "$c_dim" "$ns" "$c_off" "${text//$python/python3}" >&3
 }
 indent() { sed 's/^/      /'; }
 

@@ -254,7 +254,7 @@ no_capability() {
 }
 
 interface_name_taken() {
-  on client1 ip link add cw0 type dummy
+  on client1 ip link add cw0 type veth peer name other
   fails_fast 5 client1 "$(daemon)" --dir "$lab_dir/pat" --join "$(make_token --user pat)" --name pat --tun cw0
   says cw0
 }
@@ -267,7 +267,7 @@ plugins_that_are_none() {
   echo 'not a library' >"$lab_dir/text.so"
   head -c 4096 /dev/urandom >"$lab_dir/noise.so"
   local library
-  library=$(ldconfig -p | awk '/libz\.so|libm\.so\.6|libc\.so\.6/ { print $NF; exit }')
+  library=$(ldconfig -p | awk '/libm\.so\.6/ { found = $NF } END { print found }')
   cp "$library" "$lab_dir/foreign.so"
   head -c 2000 "$library" >"$lab_dir/truncated.so"
   local name
