@@ -49,15 +49,19 @@ struct SourceConfiguration {
 /// Results and wishes of plugins, always on the control thread.
 struct HostCallbacks {
   /// A source found that `base` is seen as `address` from outside.
-  std::function<void(const std::string& source, net::BaseId base, ice::CandidateType, const net::Endpoint& address)>
+  std::function<void(const std::string& source, net::BaseId base, ice::CandidateType,
+                     const net::Endpoint& address)>
       candidate_found;
-  std::function<void(const std::string& source, net::BaseId base, const net::Endpoint& address)> candidate_lost;
+  std::function<void(const std::string& source, net::BaseId base, const net::Endpoint& address)>
+      candidate_lost;
   /// A source has tried everything for now.
   std::function<void(const std::string& source)> gathering_done;
   /// Send this datagram from `base`; false if it could not be sent.
   std::function<bool(net::BaseId base, const net::Endpoint& to, ByteView bytes)> send_udp;
   /// The active stack changed: every ranking should be asked anew.
   std::function<void()> ranking_changed;
+  /// next_timeout() may have become earlier outside a call of yours; may be empty.
+  std::function<void()> timeout_changed;
 };
 
 /// Where plugin code runs. Real: one plugin thread, with a watch on its budget. Simulation: inline, at once.
@@ -68,16 +72,28 @@ class Executor {
   virtual void run(std::function<void()> task) = 0;
   /// Runs `task` on the control thread. [thread-safe]
   virtual void post_to_control(std::function<void()> task) = 0;
+
+  /// What a call into plugin code leaves to be done on the control thread.
+  using Completion = std::function<void()>;
+  /// Like run(), for calls into plugin code: the completion goes to the control thread. A call that takes
+  /// longer than `budget` is overtaken: its thread is given up, its completion dropped and `overtaken` posted
+  /// instead, and the tasks behind it go on elsewhere. Executors without a watch wait for ever, as this
+  /// default does.
+  virtual void run_watched(std::function<Completion()> task, Duration budget, Completion overtaken);
 };
 
-/// Loads, activates, calls, watches and unloads plugins. Control thread, but for what the executor runs elsewhere.
+/// Loads, activates, calls, watches and unloads plugins. Control thread, but for what the executor runs
+/// elsewhere.
 class Host {
  public:
   struct Options {
-    std::filesystem::path private_directory;         ///< DIR/run/plugins: copies live here, mode 0700
-    std::optional<std::filesystem::path> probe_program;  ///< causewayd; nullopt: no probe (tests in one process)
+    std::filesystem::path private_directory;  ///< DIR/run/plugins: copies live here, mode 0700
+    std::optional<std::filesystem::path>
+        probe_program;  ///< causewayd; nullopt: no probe (tests in one process)
     Duration call_budget = std::chrono::milliseconds(50);
-    std::uint64_t seed = 0;                          ///< what plugins get as their random seed
+    std::uint64_t seed = 0;  ///< what plugins get as their random seed; secret when real
+    Duration probe_limit = std::chrono::seconds(5);
+    std::uint32_t fault_limit = 3;  ///< so many in a row, and the plugin has failed
   };
   Host(Options options, HostCallbacks callbacks, Executor& executor);
   ~Host();
@@ -90,9 +106,12 @@ class Host {
     std::string name;
     std::uint32_t weight_per_mille = 1000;
   };
-  /// Replaces the whole priority stack, atomically per decision.
+  /// Replaces the whole priority stack, atomically per decision: those under way end with the layers they
+  /// began with. Several layers are blended by weight.
   Result<void> use(const std::vector<StackEntry>& stack, Now now);
+  /// Loads the file anew and puts the new generation in the old one's place. On failure the old one stays.
   Result<void> reload(const std::string& name, Now now);
+  /// Takes it out of the stack first; its last calls end while the row says `draining`.
   Result<void> unload(const std::string& name, Now now);
   std::vector<PluginView> list() const;
   /// "priority-ice", or "a:700,b:300"; "builtin" when no plugin can run.
@@ -103,9 +122,9 @@ class Host {
   void rank_candidates(std::vector<ice::Candidate> candidates, Now now,
                        std::function<void(std::vector<std::uint32_t>)> done);
   struct PairRanking {
-    std::vector<path::Score> scores;         ///< one per path, in the same order
+    std::vector<path::Score> scores;  ///< one per path, in the same order
     std::optional<Duration> ask_again_after;
-    std::string stack;                       ///< who scored: stack_text() of the decision
+    std::string stack;  ///< who scored: stack_text() of the decision
   };
   void score_paths(const std::string& peer, std::vector<path::PathView> paths, Now now,
                    std::function<void(PairRanking)> done);
@@ -120,10 +139,7 @@ class Host {
 
  private:
   struct State;
-  std::unique_ptr<State> state_;
+  std::shared_ptr<State> state_;  ///< shared only so that late completions see that it is gone
 };
-
-/// The RFC 8445 formula inside the core, used only when no priority plugin can run.
-std::uint32_t builtin_candidate_priority(const ice::Candidate& candidate, std::uint16_t local_preference);
 
 }  // namespace causeway::plugin

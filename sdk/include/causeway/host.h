@@ -101,7 +101,7 @@ typedef struct cw_host_post {
   uint32_t reserved;
   /* Runs `function(argument)` as a call of its own on the plugin thread, in order of posting, unless the instance is
    * destroyed first: then it never runs, so `argument` must belong to the instance. CW_ERROR_LIMIT when 64 wait;
-   * CW_ERROR_WRONG_STATE after drain. [thread-safe] */
+   * CW_ERROR_WRONG_STATE before the instance is active, after drain, and for priority plugins. [thread-safe] */
   cw_status (*post)(const cw_host* host, void (*function)(void* argument), void* argument);
 } cw_host_post;
 

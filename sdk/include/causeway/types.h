@@ -66,6 +66,18 @@ typedef struct cw_now {
   int64_t wall_ns;   /* since 1970-01-01T00:00:00Z */
 } cw_now;
 
+/* Candidate types, RFC 8445 §4. */
+#define CW_CANDIDATE_HOST 0u
+#define CW_CANDIDATE_PEER_REFLEXIVE 1u
+#define CW_CANDIDATE_SERVER_REFLEXIVE 2u
+#define CW_CANDIDATE_RELAYED 3u
+
+/* Transport protocols of a candidate, RFC 8445 and RFC 6544. */
+#define CW_PROTOCOL_UDP 0u
+#define CW_PROTOCOL_TCP_ACTIVE 1u
+#define CW_PROTOCOL_TCP_PASSIVE 2u
+#define CW_PROTOCOL_TCP_SIMULTANEOUS_OPEN 3u
+
 /* One plugin's object, defined by the plugin. */
 typedef struct cw_instance cw_instance;
 

@@ -17,18 +17,6 @@ extern "C" {
 #define CW_MAX_CANDIDATE_PRIORITY 0x7fffffffu /* RFC 8445 §5.1.2: 1 .. 2^31 - 1 */
 #define CW_MAX_SCORE 1000000
 
-/* Candidate types, RFC 8445 §4. */
-#define CW_CANDIDATE_HOST 0u
-#define CW_CANDIDATE_PEER_REFLEXIVE 1u
-#define CW_CANDIDATE_SERVER_REFLEXIVE 2u
-#define CW_CANDIDATE_RELAYED 3u
-
-/* Transport protocols of a candidate, RFC 8445 and RFC 6544. */
-#define CW_PROTOCOL_UDP 0u
-#define CW_PROTOCOL_TCP_ACTIVE 1u
-#define CW_PROTOCOL_TCP_PASSIVE 2u
-#define CW_PROTOCOL_TCP_SIMULTANEOUS_OPEN 3u
-
 typedef struct cw_candidate_view {
   uint32_t struct_size;
   uint32_t type;     /* CW_CANDIDATE_… */

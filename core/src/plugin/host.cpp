@@ -1,0 +1,96 @@
+#include "plugin/host.hpp"
+
+#include <fmt/format.h>
+
+#include "base/log.hpp"
+#include "plugin/host_state.hpp"
+#include "plugin/source_adapter.hpp"
+
+namespace causeway::plugin {
+
+Host::Host(Options options, HostCallbacks callbacks, Executor& executor)
+    : state_(std::make_shared<State>(std::move(options), std::move(callbacks), executor)) {
+  // Copies of an earlier process; the markers beside them stay.
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(state_->options.private_directory, error)) {
+    if (entry.path().extension() == ".so") std::filesystem::remove(entry.path(), error);
+  }
+}
+
+Host::~Host() {
+  state_->callbacks = {};
+  for (const LoadedPtr& plugin : std::vector(state_->rows)) {
+    state_->end_trial(*plugin);
+    if (plugin->state != InstanceState::draining && plugin->state != InstanceState::pinned)
+      state_->retire(plugin);
+  }
+}
+
+Result<std::string> Host::load(const std::filesystem::path& file, Now now) {
+  auto opened = state_->open_generation(file, now);
+  if (!opened) return opened.error();
+  const LoadedPtr plugin = *opened;
+  std::string name = plugin->name();
+  if (state_->find(name)) {
+    state_->retire(plugin);
+    return Error{
+        fmt::format("{} is loaded already: use reload to take its file anew, or unload it first", name)};
+  }
+  state_->rows.push_back(plugin);
+  log::info("plugin", "loaded {} {} from {}", name, plugin->descriptor.version, file.string());
+  if (plugin->kind == Kind::candidate_source) state_->activate_source(plugin, now);
+  return Result<std::string>(boost::system::in_place_value, name);
+}
+
+Result<void> Host::use(const std::vector<StackEntry>& stack, Now now) { return state_->use(stack, now); }
+Result<void> Host::reload(const std::string& name, Now now) { return state_->reload(name, now); }
+Result<void> Host::unload(const std::string& name, Now now) { return state_->unload(name, now); }
+
+std::vector<PluginView> Host::list() const {
+  std::vector<PluginView> views;
+  for (const LoadedPtr& row : state_->rows) {
+    views.push_back({row->name(), row->kind, row->descriptor.version, row->descriptor.abi, row->file.string(),
+                     row->generation, row->state, row->calls, row->faults, row->reason});
+  }
+  return views;
+}
+
+std::string Host::stack_text() const { return state_->stack_text(); }
+
+void Host::rank_candidates(std::vector<ice::Candidate> candidates, Now now,
+                           std::function<void(std::vector<std::uint32_t>)> done) {
+  state_->rank_candidates(std::move(candidates), now, std::move(done));
+}
+
+void Host::score_paths(const std::string& peer, std::vector<path::PathView> paths, Now now,
+                       std::function<void(PairRanking)> done) {
+  state_->score_paths(peer, std::move(paths), now, std::move(done));
+}
+
+void Host::set_bases(std::vector<BaseView> bases, Now now) {
+  state_->bases = std::move(bases);
+  for (const LoadedPtr& plugin : std::vector(state_->rows)) {
+    if (plugin->state != InstanceState::active || plugin->kind != Kind::candidate_source) continue;
+    state_->call_source(plugin, now, "set_bases", [all = state_->bases](Instance& instance) {
+      return plugin::set_bases(instance, all);
+    });
+  }
+}
+
+void Host::set_configuration(SourceConfiguration configuration, Now now) {
+  state_->configuration = std::move(configuration);
+  for (const LoadedPtr& plugin : std::vector(state_->rows)) {
+    if (plugin->state != InstanceState::active || plugin->kind != Kind::candidate_source) continue;
+    state_->call_source(plugin, now, "configure", [settings = state_->configuration](Instance& instance) {
+      return plugin::configure(instance, settings);
+    });
+  }
+}
+
+bool Host::on_datagram(net::BaseId base, const net::Endpoint& from, ByteView bytes, Now now) {
+  return state_->on_datagram(base, from, bytes, now);
+}
+void Host::on_timeout(Now now) { state_->on_timeout(now); }
+std::optional<SteadyTime> Host::next_timeout() const { return state_->next_timeout(); }
+
+}  // namespace causeway::plugin

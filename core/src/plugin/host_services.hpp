@@ -1,0 +1,97 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <set>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "base/bytes.hpp"
+#include "base/time.hpp"
+#include "causeway/ext/candidate-source.h"
+#include "causeway/host.h"
+#include "ice/candidate.hpp"
+#include "net/endpoint.hpp"
+
+namespace causeway::plugin {
+
+/// What an instance asked of the host during one call. Carried out on the control thread after the call, so
+/// that a call that is overtaken has asked for nothing.
+namespace request {
+struct SetTimer {
+  std::uint32_t timer;
+  SteadyTime deadline;
+};
+struct CancelTimer {
+  std::uint32_t timer;
+};
+struct Send {
+  net::BaseId base;
+  net::Endpoint to;
+  Bytes bytes;
+};
+struct Found {
+  net::BaseId base;
+  ice::CandidateType type;
+  net::Endpoint address;
+};
+struct Lost {
+  net::BaseId base;
+  net::Endpoint address;
+};
+struct Done {};
+}  // namespace request
+using Request = std::variant<request::SetTimer, request::CancelTimer, request::Send, request::Found,
+                             request::Lost, request::Done>;
+
+/// The host as one instance sees it: the cw_host object and the services behind it. Belongs to the plugin
+/// thread, except where said.
+class ServiceHost {
+ public:
+  explicit ServiceHost(std::string name, std::uint64_t seed = 0);
+  ServiceHost(const ServiceHost&) = delete;
+  ServiceHost& operator=(const ServiceHost&) = delete;
+
+  const cw_host* host() const { return &host_; }
+
+  /// A call into the instance begins: this is its moment.
+  void begin(Now now);
+  /// The moment of the last call. [thread-safe]
+  Now moment() const;
+  /// The call is over: what it asked for.
+  std::vector<Request> take() { return std::exchange(requests_, {}); }
+  /// From here on services that do something refuse.
+  void drain() { is_drained_ = true; }
+
+  /// `wake` is called from any thread when something was posted; empty: posting is refused. [thread-safe]
+  void set_wake(std::function<void()> wake);
+  /// Runs what was posted.
+  void run_posted();
+
+  struct Services;  // the C side, in the source file
+
+ private:
+  std::string name_;
+  cw_host host_{};
+  Now now_{};
+  std::vector<Request> requests_;
+  std::set<std::pair<net::BaseId, net::Endpoint>> held_;  ///< found and not lost
+  bool is_drained_ = false;
+  std::uint64_t seed_;
+  std::uint64_t drawn_ = 0;  ///< blocks of randomness given
+
+  std::recursive_mutex
+      wake_mutex_;  ///< held while waking, so that set_wake({}) waits for that; posts may nest
+  std::function<void()> wake_;
+  mutable std::mutex posted_mutex_;  ///< guards posted_ and the writing of now_
+  std::vector<std::pair<void (*)(void*), void*>> posted_;
+};
+
+/// Conversions of addresses; nullopt for what is not family 4 or 6.
+cw_address to_c(const net::Endpoint& endpoint);
+std::optional<net::Endpoint> from_c(const cw_address& address);
+
+}  // namespace causeway::plugin

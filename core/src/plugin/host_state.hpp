@@ -1,0 +1,107 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "plugin/crash_marker.hpp"
+#include "plugin/host.hpp"
+#include "plugin/instance.hpp"
+#include "plugin/priority_adapter.hpp"
+
+namespace causeway::plugin {
+
+/// One loaded generation of a plugin: a row of `causeway plugins`. Control thread, but for `instance`.
+struct Loaded {
+  std::shared_ptr<Instance> instance;
+  Descriptor descriptor;
+  Kind kind = Kind::priority;
+  std::filesystem::path file;
+  std::filesystem::path copy;
+  std::string sha256;
+  std::uint32_t generation = 0;
+  InstanceState state = InstanceState::loaded;
+  std::string reason;
+  std::uint64_t calls = 0;
+  std::uint64_t faults = 0;
+  std::uint32_t faults_in_a_row = 0;
+  std::optional<SteadyTime> trial_ends;  ///< a crash before this counts against it
+
+  // Candidate sources.
+  using Held = std::pair<net::BaseId, net::Endpoint>;
+  std::map<std::uint32_t, SteadyTime> timers;
+  std::map<Held, SteadyTime> targets;  ///< (base, server) sent to, and when last
+  std::set<Held> held;                 ///< told to the node
+  std::set<Held> inherited;            ///< of the generation before, until this one has tried everything
+
+  const std::string& name() const { return descriptor.id; }
+};
+using LoadedPtr = std::shared_ptr<Loaded>;
+
+struct Layer {
+  LoadedPtr plugin;
+  std::uint32_t weight_per_mille = 1000;
+};
+
+struct Host::State : std::enable_shared_from_this<Host::State> {
+  State(Options o, HostCallbacks c, Executor& e)
+      : options(std::move(o)), callbacks(std::move(c)), executor(e), markers(options.private_directory) {}
+
+  // ---- host_life.cpp ----
+  LoadedPtr find(const std::string& name) const;
+  /// All steps of loading but activation; nothing is added to `rows`.
+  Result<LoadedPtr> open_generation(const std::filesystem::path& file, Now now);
+  Result<void> use(const std::vector<StackEntry>& entries, Now now);
+  Result<void> reload(const std::string& name, Now now);
+  Result<void> unload(const std::string& name, Now now);
+  void begin_trial(Loaded& plugin, Now now);
+  void end_trial(Loaded& plugin);
+  /// Drain → destroy → close, behind its calls under way; then the row goes.
+  void retire(const LoadedPtr& plugin);
+  void forget(const LoadedPtr& plugin);
+
+  // ---- host_calls.cpp ----
+  /// Runs `work` on the plugin thread as one counted call, carries out what it asked for, then `settled` on
+  /// the control thread. `settled(nullopt)`: overtaken, or the instance is out of use.
+  using Settled = std::function<void(std::optional<cw_status>)>;
+  void call(const LoadedPtr& plugin, Now now, std::function<cw_status(Instance&)> work, Settled settled);
+  void on_fault(const LoadedPtr& plugin, const std::string& what);
+  void on_good_call(Loaded& plugin) { plugin.faults_in_a_row = 0; }
+  void fail(const LoadedPtr& plugin, const std::string& reason);
+  void abandon(const LoadedPtr& plugin);
+  void ranking_changed() const;
+
+  // ---- host_ranking.cpp ----
+  void rank_candidates(std::vector<ice::Candidate> candidates, Now now,
+                       std::function<void(std::vector<std::uint32_t>)> done);
+  void score_paths(const std::string& peer, std::vector<path::PathView> paths, Now now,
+                   std::function<void(PairRanking)> done);
+  std::string stack_text() const;
+
+  // ---- host_sources.cpp ----
+  void activate_source(const LoadedPtr& plugin, Now now);
+  void call_source(const LoadedPtr& plugin, Now now, const char* what,
+                   std::function<cw_status(Instance&)> work);
+  void carry_out(const LoadedPtr& plugin, Request& request, Now now);
+  void drop_candidates(Loaded& plugin, std::set<Loaded::Held>& which);
+  bool on_datagram(net::BaseId base, const net::Endpoint& from, ByteView bytes, Now now);
+  void on_timeout(Now now);
+  std::optional<SteadyTime> next_timeout() const;
+
+  Options options;
+  HostCallbacks callbacks;
+  Executor& executor;
+  CrashMarkers markers;
+  std::vector<LoadedPtr> rows;
+  std::vector<Layer> stack;  ///< failed layers stay out of it
+  std::map<std::string, std::uint32_t> generations;
+  std::vector<BaseView> bases;
+  SourceConfiguration configuration;
+  std::uint64_t decisions = 0;  ///< each gets a seed of its own
+};
+
+}  // namespace causeway::plugin

@@ -1,0 +1,43 @@
+#include "plugin/instance.hpp"
+
+#include <fmt/format.h>
+
+#include "plugin/text.hpp"
+
+namespace causeway::plugin {
+
+Instance::Instance(std::shared_ptr<PluginLibrary> library, std::uint64_t seed)
+    : library_(std::move(library)), services_(library_->descriptor().id, seed) {}
+
+Result<std::shared_ptr<Instance>> Instance::create(std::shared_ptr<PluginLibrary> library,
+                                                   std::uint64_t seed) {
+  std::shared_ptr<Instance> result(new Instance(std::move(library), seed));
+  cw_instance* made = nullptr;
+  const cw_status status = result->library_->entry().create(result->services_.host(), &made);
+  if (status != CW_OK || made == nullptr) {
+    return Error{fmt::format("could not make an instance ({})", status_text(status))};
+  }
+  result->instance_ = made;
+  return result;
+}
+
+Instance::~Instance() {
+  if (!is_abandoned_) end();
+}
+
+void Instance::end() {
+  if (instance_ == nullptr) return;
+  services_.drain();
+  services_.set_wake({});
+  const cw_entry& entry = library_->entry();
+  if (entry.drain != nullptr) entry.drain(instance_);
+  entry.destroy(std::exchange(instance_, nullptr));
+}
+
+void Instance::abandon() {
+  is_abandoned_ = true;
+  services_.set_wake({});
+  library_->abandon();
+}
+
+}  // namespace causeway::plugin
