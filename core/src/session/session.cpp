@@ -307,6 +307,16 @@ void Session::on_keypair_confirmed(std::uint32_t local_index, Now now) {
   s.end_attempt();
 }
 
+void Session::reset(Now) {
+  auto& s = *state_;
+  s.end_attempt();
+  s.unconfirmed.reset();
+  s.derived.reset();
+  s.proven.reset();
+  for (const Timer timer : {Timer::passive_keepalive, Timer::peer_silent, Timer::erase_keys, Timer::persistent_keepalive})
+    s.timers.stop(timer);
+}
+
 void Session::on_timeout(Now now) {
   while (const auto timer = state_->timers.take_due(now.steady))
     state_->on_due(*timer, now);
