@@ -17,7 +17,8 @@ needs_binaries() {
 server_init() {
   on server "$bin/causeway-server" init --dir "$lab_dir/server" --network $network --pool "$pool" \
     --listen $server_address:$server_port --public $server_address:$server_port \
-    --stun-listen $server_address:$stun_port --stun-listen $stun2_address:$stun_port "$@" >"$lab_dir/init.out"
+    --stun-listen $server_address:$stun_port --stun-listen $stun2_address:$stun_port "$@" >"$lab_dir/init.out" 2>&1 ||
+    { indent <"$lab_dir/init.out" >&3; return 1; }
 }
 server_start() {
   start server server "$bin/causeway-server" run --dir "$lab_dir/server"
