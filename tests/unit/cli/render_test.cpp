@@ -1,0 +1,134 @@
+#include "cli/src/render.hpp"
+
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "cli/src/table.hpp"
+
+namespace causeway::cli {
+namespace {
+
+using Json = nlohmann::json;
+
+TEST(Render, Status) {
+  const Json status =
+      Json::parse(R"({"name": "n1", "virtual_address": "10.10.0.101", "interface": "cw0", "mtu": 1467,
+    "public_key": "PUB=", "identity": "ID=", "state": "online",
+    "server": {"address": "198.51.100.1:7443", "state": "online", "reason": ""},
+    "peers": [
+      {"name": "n2", "virtual_address": "10.10.0.102", "kind": "causeway", "state": "connected", "friend": false, "reason": "",
+       "path": {"local": "192.168.0.100:4000", "remote": "203.0.113.2:4001", "local_type": "host", "remote_type": "srflx",
+                "transport": "udp", "rtt_ms": 12.34, "loss": 0.0, "priority": 1, "reason": "best score", "since": "x"}},
+      {"name": "laptop", "virtual_address": "10.10.0.7", "kind": "causeway", "state": "unreachable", "friend": false,
+       "reason": "the node is not online", "path": null}]})");
+  EXPECT_EQ(render_status(status),
+            "name             n1\n"
+            "virtual address  10.10.0.101\n"
+            "state            online\n"
+            "server           198.51.100.1:7443, online\n"
+            "interface        cw0, MTU 1467\n"
+            "public key       PUB=\n"
+            "identity         ID=\n"
+            "\n"
+            "PEER    ADDRESS      STATE        PATH                                    TYPE        RTT      "
+            "REASON\n"
+            "n2      10.10.0.102  connected    192.168.0.100:4000 -> 203.0.113.2:4001  host-srflx  12.3 ms  "
+            "best score\n"
+            "laptop  10.10.0.7    unreachable  -                                       -           -        "
+            "the node is not online\n");
+}
+
+TEST(Render, StatusWithoutServerOrPeers) {
+  const std::string text = render_status(Json::parse(
+      R"({"name": "", "virtual_address": null, "state": "disconnected", "server": null, "peers": [], "mtu": null})"));
+  EXPECT_NE(text.find("virtual address  -\n"), std::string::npos);
+  EXPECT_NE(text.find("server           none\n"), std::string::npos);
+  EXPECT_NE(text.find("interface        -, MTU -\n"), std::string::npos);
+  EXPECT_NE(text.find("no peers yet\n"), std::string::npos);
+}
+
+TEST(Render, AnOfflineServerSaysWhy) {
+  const std::string text = render_status(Json::parse(
+      R"({"server": {"address": "a:1", "state": "offline", "reason": "cannot be reached: Connection refused"}})"));
+  EXPECT_NE(text.find("a:1, offline (cannot be reached: Connection refused)"), std::string::npos);
+}
+
+TEST(Render, Candidates) {
+  EXPECT_EQ(render_candidates(
+                Json::parse(R"([{"address": "192.0.2.1:4000", "type": "host", "base": "192.0.2.1:4000",
+      "source": "host", "foundation": "1", "priority": 2130706431}, {"address": "203.0.113.2:4001", "type": "srflx"}])")),
+            "ADDRESS           TYPE   BASE            SOURCE  FOUNDATION  PRIORITY\n"
+            "192.0.2.1:4000    host   192.0.2.1:4000  host    1           2130706431\n"
+            "203.0.113.2:4001  srflx  -               -       -           -\n");
+  EXPECT_EQ(render_candidates(Json::array()), "no candidates\n");
+}
+
+TEST(Render, Checks) {
+  EXPECT_EQ(render_checks(Json::parse(R"([{"peer": "n2", "local": "a", "remote": "b", "state": "succeeded",
+      "priority": 7926616419037823487, "rtt_ms": 1, "nominated": true},
+      {"peer": "n2", "local": "a", "remote": "c", "state": "in-progress", "priority": 5, "rtt_ms": null, "nominated": false}])")),
+            "PEER  LOCAL  REMOTE  STATE        PRIORITY             RTT     NOMINATED\n"
+            "n2    a      b       succeeded    7926616419037823487  1.0 ms  yes\n"
+            "n2    a      c       in-progress  5                    -\n");
+}
+
+TEST(Render, Explanation) {
+  const std::string text = render_explanation(Json::parse(R"({"peer": "n2", "virtual_address": "10.10.0.102",
+    "state": "connected", "state_reason": "", "role": "controlling", "stack": "priority-ice", "rule": "better_score",
+    "rule_text": "it scores better", "since": "2026-01-01T00:00:00Z", "pairs": [
+    {"local": "a:1", "remote": "b:2", "local_type": "host", "remote_type": "host", "state": "succeeded", "selected": true,
+     "rtt_ms": 0.5, "jitter_ms": null, "loss": 0.25, "score": 900000, "score_reason": "direct"}]})"));
+  EXPECT_EQ(text,
+            "peer            n2 10.10.0.102\n"
+            "state           connected\n"
+            "role            controlling\n"
+            "priority stack  priority-ice\n"
+            "reason          it scores better\n"
+            "since           2026-01-01T00:00:00Z\n"
+            "\n"
+            "   PAIR        TYPE       STATE      RTT     JITTER  LOSS    SCORE   WHY\n"
+            "*  a:1 -> b:2  host-host  succeeded  0.5 ms  -       25.0 %  900000  direct\n");
+}
+
+TEST(Render, Ping) {
+  EXPECT_EQ(
+      render_ping_step(Json::parse(R"({"seq": 1, "rtt_ms": 1.25, "path": "203.0.113.2:1", "lost": false})")),
+      "1: 1.2 ms by 203.0.113.2:1\n");
+  EXPECT_EQ(render_ping_step(Json::parse(R"({"seq": 2, "rtt_ms": null, "lost": true})")), "2: no reply\n");
+  EXPECT_EQ(render_ping(Json::parse(R"({"peer": "n2", "sent": 4, "received": 3, "connect_ms": 80,
+      "rtt_ms": {"min": 1, "avg": 2, "max": 3}})")),
+            "n2: 4 sent, 3 received, rtt min/avg/max 1.0 ms / 2.0 ms / 3.0 ms, connected after 80.0 ms\n");
+}
+
+TEST(Render, MetricsAreFlattened) {
+  EXPECT_EQ(render("metrics",
+                   Json::parse(
+                       R"({"drops": {"no_route": 3}, "up": true, "rows": [{"a": 1, "b": "x"}, {"a": 2}]})")),
+            "drops.no_route  3\nup              yes\n\nrows\na  b\n1  x\n2  -\n");
+}
+
+TEST(Render, CommandsAnswerInOneLine) {
+  EXPECT_EQ(render("leave", Json::object()), "done\n");
+  EXPECT_EQ(render("join", Json::parse(R"({"message": "joined"})")), "joined\n");
+  EXPECT_EQ(render("plugin.load", Json::parse(R"({"name": "priority-ice"})")), "name  priority-ice\n");
+}
+
+TEST(Render, AnythingElseThanExpectedIsShownAsUnknown) {
+  for (const char* method :
+       {"status", "peers", "candidates", "mappings", "checks", "plugins", "explain", "ping", "metrics"}) {
+    for (const char* text : {"null", "[]", "{}", "5", "\"x\"", "[null]", "[[]]", "[{\"path\": 5}]",
+                             "{\"peers\": 5, \"server\": []}"}) {
+      EXPECT_FALSE(render(method, Json::parse(text)).empty() && std::string_view(method) != "metrics")
+          << method << text;
+    }
+  }
+}
+
+TEST(Table, AlignsByCodePointsAndKeepsControlCharactersOut) {
+  EXPECT_EQ(format_table({"A", "B"}, {{"ä→", "1"}, {"abc", "2"}}), "A    B\nä→   1\nabc  2\n");
+  EXPECT_EQ(format_table({"A"}, {{"\x1b[31mred\n"}}), "A\n?[31mred?\n");
+}
+
+}  // namespace
+}  // namespace causeway::cli

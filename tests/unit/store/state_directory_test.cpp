@@ -1,0 +1,286 @@
+#include "store/state_directory.hpp"
+
+#include <fcntl.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/fsuid.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <fstream>
+#include <iterator>
+
+#include "crypto/ed25519.hpp"
+#include "protocol/join_token.hpp"
+
+namespace causeway::store {
+namespace {
+
+using testing::AllOf;
+using testing::HasSubstr;
+
+class StateDirectoryTest : public testing::Test {
+ protected:
+  StateDirectoryTest() {
+    char name[] = "/tmp/causeway-store-XXXXXX";
+    base = ::mkdtemp(name);
+    dir = base / "state";
+  }
+  ~StateDirectoryTest() override { std::filesystem::remove_all(base); }
+
+  Result<StateDirectory> open() { return StateDirectory::open(dir, random); }
+  std::string open_error() {
+    const auto opened = open();
+    return opened ? "" : opened.error().message;
+  }
+  std::string read(const char* name) {
+    std::ifstream file(dir / name, std::ios::binary);
+    return {std::istreambuf_iterator<char>(file), {}};
+  }
+  void write(const char* name, std::string_view text) { std::ofstream(dir / name, std::ios::binary) << text; }
+  unsigned mode(const std::filesystem::path& path) {
+    struct stat status {};
+    EXPECT_EQ(::stat(path.c_str(), &status), 0) << path;
+    return status.st_mode & 07777;
+  }
+  KnownPeer some_peer() {
+    const auto keys = crypto::generate_identity(random);
+    protocol::NodeRecord record;
+    record.network = "home";
+    record.name = "n2";
+    record.identity = keys.public_key;
+    record.virtual_addresses = {*net::IpAddress::parse("10.10.0.102")};
+    return {record.virtual_addresses[0],
+            protocol::sign(record, keys.secret),
+            "ours1234",
+            "theirs12",
+            {{*net::IpAddress::parse("192.0.2.1"), *net::Endpoint::parse("198.51.100.9:4000")}}};
+  }
+
+  std::filesystem::path base, dir;
+  SeededRandom random{1};
+};
+
+TEST_F(StateDirectoryTest, MakesAPrivateDirectoryWithKeys) {
+  const auto made = open();
+  ASSERT_TRUE(made) << made.error().message;
+  EXPECT_EQ(mode(dir), 0700u);
+  EXPECT_EQ(mode(dir / "keys.json"), 0600u);
+  EXPECT_EQ(made->state(), NodeState{});
+  EXPECT_NE(made->keys().identity.bytes, made->keys().session.bytes);
+}
+
+TEST_F(StateDirectoryTest, EverythingComesBack) {
+  NodeState state;
+  state.enrolment = Enrolment{"cw1.token", true, false};
+  state.name = "n1";
+  state.virtual_address = net::IpAddress::parse("10.10.0.101");
+  state.on_link = net::Prefix::parse("10.10.0.0/24");
+  state.record_serial = 9'007'199'254'740'991;
+  state.timestamp = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12};
+  state.ports = {{*net::IpAddress::parse("192.0.2.1"), 4000}, {*net::IpAddress::parse("2001:db8::1"), 4001}};
+  const std::vector peers{some_peer(), some_peer()};
+  NodeKeys keys;
+  {
+    auto first = open();
+    ASSERT_TRUE(first);
+    keys = first->keys();
+    ASSERT_TRUE(first->save_state(state));
+    ASSERT_TRUE(first->save_known_peers(peers));
+  }
+  EXPECT_EQ(mode(dir / "state.json"), 0600u);
+  const auto second = open();
+  ASSERT_TRUE(second) << second.error().message;
+  EXPECT_EQ(second->state(), state);
+  EXPECT_EQ(second->known_peers(), peers);
+  EXPECT_EQ(second->keys().identity.bytes, keys.identity.bytes);
+  EXPECT_EQ(second->keys().session.bytes, keys.session.bytes);
+}
+
+TEST_F(StateDirectoryTest, PartsAreSavedOneByOne) {
+  auto made = open();
+  ASSERT_TRUE(made);
+  const auto local = *net::IpAddress::parse("192.0.2.1");
+  ASSERT_TRUE(made->save_port(local, 4000));
+  ASSERT_TRUE(made->save_record_serial(7));
+  ASSERT_TRUE(
+      made->save_address("n1", *net::IpAddress::parse("10.10.0.101"), *net::Prefix::parse("10.10.0.0/24")));
+  EXPECT_EQ(made->state().ports.at(local), 4000);
+  EXPECT_EQ(made->state().record_serial, 7u);
+  ASSERT_TRUE(made->forget_address());
+  EXPECT_FALSE(made->state().virtual_address);
+  EXPECT_EQ(made->state().name, "n1");
+  for (std::uint32_t i = 0; i < 200; ++i)
+    ASSERT_TRUE(made->save_port(net::IpAddress::v4(0x0a000000 + i), 1));
+  EXPECT_EQ(made->state().ports.size(), kMaxRememberedPorts);
+  EXPECT_TRUE(made->state().ports.contains(net::IpAddress::v4(0x0a0000c7))) << "the newest stays";
+}
+
+TEST_F(StateDirectoryTest, TheSecretGoesOnceEnrolled) {
+  auto made = open();
+  ASSERT_TRUE(made);
+  protocol::JoinToken token;
+  token.network = "home";
+  token.servers = {{"198.51.100.1", 7443}};
+  token.pins = {protocol::KeyPin{}};
+  token.secret = to_base64url(Bytes(protocol::kTokenSecretBytes, 0xaa));
+  ASSERT_TRUE(made->save_enrolment(Enrolment{token.format(), false, false}));
+  ASSERT_TRUE(made->save_enrolled());
+  const auto stored = protocol::JoinToken::parse(made->state().enrolment->token);
+  ASSERT_TRUE(stored) << "what is left can be read again";
+  EXPECT_NE(stored->secret, token.secret);
+  EXPECT_EQ(stored->servers, token.servers);
+  EXPECT_TRUE(made->state().enrolment->enrolled);
+}
+
+TEST_F(StateDirectoryTest, TimestampsAreCoveredAhead) {
+  std::array<std::uint8_t, 12> stamp{0x40, 0, 0, 0, 0x6a, 0, 0, 0xff, 0, 0, 0, 9};
+  {
+    auto made = open();
+    ASSERT_TRUE(made->cover_timestamp(stamp));
+    EXPECT_GT(made->state().timestamp, stamp);
+  }
+  std::filesystem::remove(dir / "state.json.tmp");
+  auto again = open();
+  const auto covered = again->state().timestamp;
+  EXPECT_GT(covered, stamp);
+  const auto written = std::filesystem::last_write_time(dir / "state.json");
+  stamp[7] = 0xfe;
+  ASSERT_TRUE(again->cover_timestamp(stamp));
+  EXPECT_EQ(std::filesystem::last_write_time(dir / "state.json"), written) << "covered already";
+  EXPECT_EQ(again->state().timestamp, covered);
+  EXPECT_EQ(covered[7], 0x1d) << "30 s ahead, carried over the byte";
+  EXPECT_EQ(covered[6], 0x01);
+}
+
+TEST_F(StateDirectoryTest, ASecondProcessIsToldWhoHoldsIt) {
+  const auto first = open();
+  ASSERT_TRUE(first);
+  EXPECT_THAT(open_error(), AllOf(HasSubstr("in use by pid " + std::to_string(::getpid())),
+                                  HasSubstr("stop that process")));
+}
+
+TEST_F(StateDirectoryTest, TheLockGoesWithTheObject) {
+  { ASSERT_TRUE(open()); }
+  EXPECT_EQ(open_error(), "");
+}
+
+TEST_F(StateDirectoryTest, AnotherVersionIsRefused) {
+  { ASSERT_TRUE(open()); }
+  write("version", "causeway state 2\n");
+  EXPECT_THAT(open_error(),
+              AllOf(HasSubstr("\"causeway state 2\""), HasSubstr("this program reads \"causeway state 1\"")));
+  write("version", "something else");
+  EXPECT_THAT(open_error(), HasSubstr("not a version file"));
+  std::filesystem::remove(dir / "version");
+  EXPECT_THAT(open_error(), AllOf(HasSubstr("version is missing"), HasSubstr("backup")));
+}
+
+TEST_F(StateDirectoryTest, EveryPrefixOfAStateFileIsNoticed) {
+  {
+    auto made = open();
+    ASSERT_TRUE(made->save_record_serial(7));
+  }
+  const std::string whole = read("state.json");
+  for (std::size_t length = 0; length + 2 < whole.size(); length += 7) {
+    write("state.json", whole.substr(0, length));
+    EXPECT_THAT(open_error(), AllOf(HasSubstr("state.json is damaged"), HasSubstr("remove this file")))
+        << length;
+    EXPECT_EQ(read("state.json"), whole.substr(0, length)) << "never replaced";
+  }
+  write("state.json", whole);
+  EXPECT_EQ(open_error(), "");
+}
+
+TEST_F(StateDirectoryTest, AnEditedOrFlippedFileIsNoticed) {
+  {
+    auto made = open();
+    ASSERT_TRUE(made->save_record_serial(7));
+  }
+  std::string text = read("state.json");
+  text.replace(text.find("\"record_serial\": 7"), 18, "\"record_serial\": 8");
+  write("state.json", text);
+  EXPECT_THAT(open_error(), HasSubstr("checksum differs"));
+}
+
+TEST_F(StateDirectoryTest, DamagedKeysAreNeverMadeAnew) {
+  { ASSERT_TRUE(open()); }
+  write("keys.json", "{}");
+  EXPECT_THAT(open_error(), AllOf(HasSubstr("keys.json is damaged"), HasSubstr("restore it from a backup")));
+  EXPECT_EQ(read("keys.json"), "{}");
+}
+
+TEST_F(StateDirectoryTest, LostKeysOfADirectoryInUseAreAnError) {
+  {
+    auto made = open();
+    ASSERT_TRUE(made->save_record_serial(7));
+  }
+  std::filesystem::remove(dir / "keys.json");
+  EXPECT_THAT(open_error(), HasSubstr("keys.json is missing"));
+}
+
+TEST_F(StateDirectoryTest, WhatACrashLeftBesideIsIgnoredAndRemoved) {
+  {
+    auto made = open();
+    ASSERT_TRUE(made->save_record_serial(7));
+  }
+  write("state.json.tmp", "{\"kind\": \"sta");
+  const auto again = open();
+  ASSERT_TRUE(again);
+  EXPECT_EQ(again->state().record_serial, 7u);
+  EXPECT_FALSE(std::filesystem::exists(dir / "state.json.tmp"));
+}
+
+TEST_F(StateDirectoryTest, DamagedPeersSayThatTheFileCanGo) {
+  { ASSERT_TRUE(open()); }
+  write("peers.json", "[]");
+  EXPECT_THAT(open_error(), AllOf(HasSubstr("peers.json is damaged"), HasSubstr("remove this file")));
+}
+
+TEST_F(StateDirectoryTest, OthersMayNotWriteThere) {
+  std::filesystem::create_directory(dir);
+  ASSERT_EQ(::chmod(dir.c_str(), 0777), 0);
+  EXPECT_THAT(open_error(), AllOf(HasSubstr("others can write"), HasSubstr("chmod 700")));
+}
+
+TEST_F(StateDirectoryTest, AFileInItsPlaceIsAnError) {
+  std::ofstream(dir) << "x";
+  EXPECT_THAT(open_error(), HasSubstr("is no directory"));
+}
+
+/// Makes the calling thread an ordinary user for file access, so that modes count for root too.
+class AsNobody {
+ public:
+  AsNobody() : before_(::setfsuid(65534)) {}
+  ~AsNobody() { ::setfsuid(static_cast<uid_t>(before_)); }
+
+ private:
+  int before_;
+};
+
+TEST_F(StateDirectoryTest, ADirectoryThatCannotBeWrittenSaysSo) {
+  { ASSERT_TRUE(open()); }
+  ASSERT_EQ(::chmod(base.c_str(), 0755), 0);
+  ASSERT_EQ(::chmod(dir.c_str(), 0555), 0);
+  if (::geteuid() == 0) {
+    const AsNobody nobody;
+    EXPECT_THAT(open_error(), AllOf(HasSubstr("cannot write"), HasSubstr("Permission denied"),
+                                    HasSubstr("choose another directory")));
+  }
+  EXPECT_THAT(StateDirectory::open("/proc/causeway-state", random).error().message,
+              HasSubstr("cannot create /proc/causeway-state"));
+}
+
+TEST_F(StateDirectoryTest, AFailedSaveKeepsTheOldState) {
+  auto made = open();
+  ASSERT_TRUE(made->save_record_serial(7));
+  std::filesystem::create_directory(dir / "state.json.tmp");
+  EXPECT_FALSE(made->save_record_serial(8));
+  EXPECT_EQ(made->state().record_serial, 7u);
+  std::filesystem::remove(dir / "state.json.tmp");
+  EXPECT_TRUE(made->save_record_serial(8));
+}
+
+}  // namespace
+}  // namespace causeway::store
