@@ -127,7 +127,7 @@ ServerCore::Answer ServerCore::attach(ConnectionId id, Node& node, Now now) {
   connection->exporter = {};
   connection->heard = now.steady;
   set_deadline(*connection, now.steady + kIdleLimit);
-  actions_.push_back(RaiseLineLimit{id});
+  actions_.emplace_back(RaiseLineLimit{id});
   return protocol::AuthenticateResult{node.row.name, node.row.user, {}, {"reach"}, kKeepaliveSeconds}
       .to_json();
 }

@@ -99,7 +99,7 @@ ServerCore::Connection* ServerCore::find(ConnectionId id) {
 
 void ServerCore::close(ConnectionId id, std::string reason, Now now) {
   if (!find(id)) return;
-  actions_.push_back(Close{id, std::move(reason)});
+  actions_.emplace_back(Close{id, std::move(reason)});
   on_closed(id, now);
 }
 
@@ -187,7 +187,7 @@ void ServerCore::resume(ConnectionId id, Now now) {
 // ---- answers ----
 
 void ServerCore::send(ConnectionId id, std::string line) {
-  actions_.push_back(SendLine{id, std::make_shared<const std::string>(std::move(line))});
+  actions_.emplace_back(SendLine{id, std::make_shared<const std::string>(std::move(line))});
 }
 
 void ServerCore::reply(ConnectionId id, std::uint64_t request, const Answer& answer) {
@@ -198,7 +198,7 @@ void ServerCore::reply(ConnectionId id, std::uint64_t request, const Answer& ans
 }
 
 void ServerCore::notify(const Node& node, std::shared_ptr<const std::string> line) {
-  if (node.registered) actions_.push_back(SendLine{node.connection, std::move(line)});
+  if (node.registered) actions_.emplace_back(SendLine{node.connection, std::move(line)});
 }
 
 // ---- commits ----
@@ -206,7 +206,7 @@ void ServerCore::notify(const Node& node, std::shared_ptr<const std::string> lin
 void ServerCore::commit(Directory::Changes changes, AfterCommit then) {
   const CommitId id{++last_commit_};
   pending_.emplace(id, Pending{changes, std::move(then)});
-  actions_.push_back(Commit{id, std::move(changes)});
+  actions_.emplace_back(Commit{id, std::move(changes)});
 }
 
 void ServerCore::commit_and_reply(Connection& connection, std::uint64_t request, Directory::Changes changes,
@@ -332,7 +332,7 @@ void ServerCore::shut_down(Now now) {
   std::vector<ConnectionId> open;
   for (const auto& [id, connection] : connections_) {
     open.push_back(id);
-    if (connection.phase == Phase::authenticated) actions_.push_back(SendLine{id, line});
+    if (connection.phase == Phase::authenticated) actions_.emplace_back(SendLine{id, line});
   }
   // Presence ends silently: nobody is left who could be told.
   for (const ConnectionId id : open) {
