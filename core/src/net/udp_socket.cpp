@@ -63,7 +63,7 @@ Result<UdpSocket> UdpSocket::open(const UdpSocketOptions& options) {
     return failure(options, "set SO_REUSEPORT", errno);
   }
   // The source address alone does not choose the NIC: with two NICs in one network, or a default route
-  // elsewhere, datagrams would leave by the wrong one. Must precede bind(): later it needs CAP_NET_RAW.
+  // elsewhere, datagrams would leave by the wrong one.
   if (!options.device.empty() && setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, options.device.c_str(),
                                             static_cast<socklen_t>(options.device.size() + 1)) != 0) {
     return failure(options, "bind to the NIC", errno,

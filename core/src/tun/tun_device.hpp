@@ -7,13 +7,13 @@
 
 namespace causeway::tun {
 
-/// The kernel's struct virtio_net_hdr (10 bytes, host byte order), which stands before every frame of a TUN opened
-/// with IFF_VNET_HDR.
+/// The kernel's struct virtio_net_hdr (10 bytes, host byte order), which stands before every frame of a TUN
+/// opened with IFF_VNET_HDR.
 struct VnetHeader {
-  std::uint8_t flags = 0;      ///< 1: NEEDS_CSUM, 2: DATA_VALID
-  std::uint8_t gso_type = 0;   ///< 0 none, 1 TCPV4, 4 TCPV6, 5 UDP_L4; 0x80 is the ECN bit
+  std::uint8_t flags = 0;     ///< 1: NEEDS_CSUM, 2: DATA_VALID
+  std::uint8_t gso_type = 0;  ///< 0 none, 1 TCPV4, 4 TCPV6, 5 UDP_L4; 0x80 is the ECN bit
   std::uint16_t header_bytes = 0;
-  std::uint16_t gso_bytes = 0;      ///< payload bytes of each segment
+  std::uint16_t gso_bytes = 0;  ///< payload bytes of each segment
   std::uint16_t checksum_start = 0;
   std::uint16_t checksum_offset = 0;
 };
