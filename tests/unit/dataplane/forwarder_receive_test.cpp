@@ -93,10 +93,10 @@ TEST_F(ForwarderReceive, AForgeryBetweenDoesNotDamageItsNeighbours) {
   Bytes batch;
   for (const Bytes& segment : segments) {
     const Bytes message = sealed(segment);
-    batch.insert(batch.end(), message.begin(), message.end());
     Bytes forged = message;
     forged.at(message.size() - 1) ^= 1;
     batch.insert(batch.end(), forged.begin(), forged.end());
+    batch.insert(batch.end(), message.begin(), message.end());
   }
   far.receive(batch, "192.0.2.1:1000", static_cast<std::uint16_t>(batch.size() / 6));
   ASSERT_EQ(far.tun.written.size(), 1u);

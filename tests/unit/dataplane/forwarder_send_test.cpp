@@ -217,10 +217,11 @@ TEST_F(ForwarderSend, AnUnknownDestinationIsAskedForOncePerSecond) {
 
 TEST_F(ForwarderSend, WhatWaitsMovesToThePeerThatAppears) {
   near.send(build({.destination = "10.10.0.150", .payload = Bytes(10, 1)}));
-  near.send(build({.destination = "10.10.0.150", .payload = Bytes(20, 2)}));
+  near.send(build({.destination = "10.10.0.150", .payload = Bytes(90, 2)}));
   near.route({{prefix("10.10.0.150/32"), kPeer}});
-  ASSERT_EQ(near.carrier->datagrams(), 2u);
+  ASSERT_EQ(near.carrier->sent.size(), 2u);
   EXPECT_EQ(near.carrier->sent[0].bytes.size(), session::Keypair::sealed_bytes(50));
+  EXPECT_EQ(near.carrier->sent[1].bytes.size(), session::Keypair::sealed_bytes(130));
 }
 
 TEST_F(ForwarderSend, ARouteMayComeBeforeItsPeer) {
