@@ -24,12 +24,13 @@ void ServerCore::register_node(Connection& connection, const protocol::Request& 
   const ConnectionId id = connection.id;
   auto params = protocol::RegisterParams::parse(request.params);
   if (!params) return reply(id, request.id, RpcError{ErrorCode::invalid_params, params.error().message});
+  const bool new_record = params->record && params->record != node.row.record;
   if (params->record) {
     if (const auto error = accept_record(node, *params->record, now)) return reply(id, request.id, *error);
   }
   // The address was acknowledged before and nothing else durable changes: the disk need not be waited for, so
   // that known nodes come back while the store is down.
-  const bool known = node.owns_address() && !params->record && !is_unsaved(node);
+  const bool known = node.owns_address() && !new_record && !is_unsaved(node);
   Directory::Changes changes;
   directory_.mark_online(node);
   if (!directory_.give_address(node, changes)) {

@@ -53,7 +53,7 @@ TEST(Json, only_the_signed_body_may_be_longer) {
 }
 
 TEST(Json, hostile_texts_are_refused) {
-  for (const std::string text :
+  for (const std::string& text :
        {std::string(""), std::string("{"), std::string("{\"a\":1,\"a\":2}"), std::string("{} {}"),
         std::string("{}x"), std::string("[1e400]"), std::string("\"\xff\""), std::string("\"\xc0\x80\""),
         std::string("\"\\ud800\""), std::string("[1,]"), std::string("nul"), std::string("[01]"),

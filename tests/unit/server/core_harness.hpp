@@ -203,19 +203,19 @@ class TestNode {
     protocol::RegisterParams params{{}, {candidate(4000)}, {}};
     return params.to_json();
   }
-  protocol::SignedRecord record(std::uint64_t serial) const {
+  protocol::SignedRecord record(std::uint64_t record_serial) const {
     protocol::NodeRecord made;
     made.network = "home";
     made.name = name_;
     made.identity = keys_.public_key;
     made.virtual_addresses = {*net::IpAddress::parse(address)};
     made.abilities = {"wireguard"};
-    made.serial = serial;
+    made.serial = record_serial;
     made.expires = harness_.now.wall + std::chrono::hours(24 * 30);
     return protocol::sign(made, keys_.secret);
   }
-  Json update(std::uint64_t serial) {
-    return harness_.call(connection, "update", protocol::UpdateParams{{}, record(serial)}.to_json());
+  Json update(std::uint64_t record_serial) {
+    return harness_.call(connection, "update", protocol::UpdateParams{{}, record(record_serial)}.to_json());
   }
   /// Authenticate, register, publish the record: all must work.
   std::string join(std::optional<std::string> token = {}) {

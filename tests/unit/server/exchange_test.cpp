@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include "core_harness.hpp"
+#include "protocol/line_reader.hpp"
 
 namespace causeway::server {
 namespace {
