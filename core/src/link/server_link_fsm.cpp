@@ -3,45 +3,23 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <deque>
-#include <map>
+#include <utility>
 
-#include "base/log.hpp"
 #include "crypto/ed25519.hpp"
-#include "link/backoff.hpp"
 #include "link/candidate_conversion.hpp"
-#include "link/own_record.hpp"
-#include "link/pending_requests.hpp"
-#include "link/refusal.hpp"
+#include "link/server_link_state.hpp"
 #include "protocol/name.hpp"
-#include "protocol/rpc.hpp"
 
 namespace causeway::link {
 namespace {
 
 namespace method = protocol::method;
 
-// The timers of the link. Backoff between tries is in backoff.cpp.
-constexpr Duration kConnectTimeout = 15s;      // name, TCP and TLS: the driver gives up earlier, and says why
-constexpr Duration kReplyTimeout = 10s;        // a server answers from memory: later means it is gone
-constexpr Duration kDirectoryInterval = 30s;   // between lists of all nodes …
-constexpr Duration kDirectoryPerNode = 100ms;  // … or this for each node in it, if that is longer
-constexpr Duration kConnectRetry = 2s;         // after an error reply to connect that another try may cure
+void keep_earliest(std::optional<SteadyTime>& earliest, std::optional<SteadyTime> time) {
+  if (time && (!earliest || *time < *earliest)) earliest = time;
+}
 
-constexpr std::size_t kMaxWishes = 4096;
-constexpr std::size_t kMaxConnectsInFlight = 32;  // bounds what waits in the driver after a reconnect
-constexpr unsigned kMaxMalformedLines = 16;       // per connection; one that talks garbage is no server
-constexpr unsigned kMaxStale = 3;                 // records signed anew per connection
-constexpr unsigned kMaxDirectoryPages = 64;
-
-/// A connection that the node wants, remembered until disconnect().
-struct Wish {
-  std::string ufrag;
-  std::vector<protocol::WireCandidate> candidates;
-  bool in_flight = false;
-  bool changed = true;  ///< since it was last sent
-  std::optional<SteadyTime> retry_at = {};
-};
+}  // namespace
 
 bool is_open(LinkState state) {
   switch (state) {
@@ -58,89 +36,6 @@ bool is_open(LinkState state) {
   }
   return false;
 }
-
-void keep_earliest(std::optional<SteadyTime>& earliest, std::optional<SteadyTime> time) {
-  if (time && (!earliest || *time < *earliest)) earliest = time;
-}
-
-}  // namespace
-
-struct ServerLinkFsm::State {
-  State(Options given, RandomSource& random)
-      : options(std::move(given)),
-        enrolled(options.enrolled),
-        backoff(random),
-        verifier(options.enrolment.network, options.identity_public, std::move(options.seen_serials)),
-        record(options.identity, options.identity_public, options.session_key, options.enrolment.network,
-               options.record_serial) {}
-
-  // ---- life of the connection ----
-  void open(Now now);
-  void close();
-  void change(LinkState to, std::string reason);
-  void fail(std::string_view reason, Now now, Duration at_least = {});
-  void refuse(std::string reason);
-  void finish_leaving(std::string reason);
-
-  // ---- sending ----
-  void request(RequestKind kind, std::string_view name, const protocol::Json& params, Now now,
-               const net::IpAddress& address = {});
-  void send_authenticate(ByteView exporter, Now now);
-  void send_register(Now now);
-  void send_update_if_needed(Now now);
-  void send_wish(const net::IpAddress& address, Wish& wish, Now now);
-  void send_wishes(Now now);
-  void send_query(std::optional<net::IpAddress> after, Now now);
-
-  // ---- receiving ----
-  void on_reply(const protocol::Reply& reply, Now now);
-  void on_error(const PendingRequest& request, const protocol::RpcError& error, Now now);
-  void on_authenticated(const protocol::Json& result, Now now);
-  void on_registered(const protocol::Json& result, Now now);
-  void on_query_result(const protocol::Json& result, Now now);
-  void on_connect_result(const net::IpAddress& address, const protocol::Json& result, Now now);
-  void on_connect_error(const net::IpAddress& address, const protocol::RpcError& error, Now now);
-  void on_notification(const protocol::Notification& notification, Now now);
-  void on_malformed(std::string_view what, Now now);
-  std::optional<NodeDescription> believe(const protocol::NodeInfo& node, Now now,
-                                         std::string* reason = nullptr);
-
-  std::string server_name() const { return options.enrolment.servers.at(server_index).to_string(); }
-
-  Options options;
-  bool enrolled;
-  Backoff backoff;
-  NodeVerifier verifier;
-  OwnRecord record;
-  LinkState state = LinkState::idle;
-  std::size_t server_index = 0;
-  std::deque<LinkAction> actions;
-  Counters counters;
-
-  // ---- wishes, kept over connections ----
-  std::vector<protocol::WireCandidate> candidates;
-  std::map<net::IpAddress, Wish> wishes;
-
-  // ---- of this connection ----
-  bool has_connection = false;  ///< asked for, and neither closed by us nor by the driver
-  PendingRequests pending;
-  std::size_t connects_in_flight = 0;
-  std::optional<SteadyTime> try_at;            ///< waiting
-  std::optional<SteadyTime> connect_deadline;  ///< connecting
-  SteadyTime last_sent{};
-  Duration keepalive = 60s;
-  Duration shutdown_wait{};  ///< what the server asked for before it stops
-  unsigned malformed = 0;
-  unsigned stale = 0;
-  bool candidates_changed = false;
-  bool record_changed = false;
-  std::optional<SteadyTime> query_at;
-  std::size_t nodes_listed = 0;
-  unsigned pages = 0;
-  std::string name;
-  std::vector<std::string> friends;
-  net::IpAddress virtual_address;
-};
 
 // ---- life of the connection ----
 
@@ -261,208 +156,6 @@ void ServerLinkFsm::State::send_query(std::optional<net::IpAddress> after, Now n
   query_at.reset();
   ++pages;
   request(RequestKind::query, method::kQuery, protocol::QueryParams{std::nullopt, after}.to_json(), now);
-}
-
-// ---- receiving ----
-
-void ServerLinkFsm::State::on_malformed(std::string_view what, Now now) {
-  ++counters.lines_malformed;
-  log::debug("link", "server {}: dropped a line: {}", server_name(), what);
-  if (++malformed >= kMaxMalformedLines) fail("it sends what is not our protocol", now);
-}
-
-std::optional<NodeDescription> ServerLinkFsm::State::believe(const protocol::NodeInfo& node, Now now,
-                                                             std::string* reason) {
-  auto described = verifier.verify(node, now.wall);
-  if (described) return std::move(*described);
-  ++counters.nodes_disbelieved;
-  log::debug("link", "{}", described.error().message);
-  if (reason != nullptr) *reason = described.error().message;
-  return std::nullopt;
-}
-
-void ServerLinkFsm::State::on_reply(const protocol::Reply& reply, Now now) {
-  if (!reply.id) return on_malformed("the server could not read a line of ours", now);
-  const auto request = pending.take(*reply.id);
-  if (!request) {
-    ++counters.replies_unexpected;
-    return;
-  }
-  if (request->kind == RequestKind::connect) {
-    --connects_in_flight;
-    if (const auto wish = wishes.find(request->address); wish != wishes.end()) wish->second.in_flight = false;
-  }
-  if (const auto* error = std::get_if<protocol::RpcError>(&reply.outcome)) {
-    ++counters.errors_received;
-    return on_error(*request, *error, now);
-  }
-  const auto& result = std::get<protocol::Json>(reply.outcome);
-  switch (request->kind) {
-    case RequestKind::authenticate:
-      return on_authenticated(result, now);
-    case RequestKind::register_node:
-      return on_registered(result, now);
-    case RequestKind::query:
-      return on_query_result(result, now);
-    case RequestKind::connect:
-      return on_connect_result(request->address, result, now);
-    case RequestKind::update:
-      return send_update_if_needed(now);
-    case RequestKind::deregister:
-      return finish_leaving("left the network");
-    case RequestKind::ping:
-      return;
-  }
-}
-
-void ServerLinkFsm::State::on_error(const PendingRequest& request, const protocol::RpcError& error, Now now) {
-  using protocol::ErrorCode;
-  if (error.code == ErrorCode::stale && ++stale <= kMaxStale &&
-      (request.kind == RequestKind::register_node || request.kind == RequestKind::update)) {
-    // Our state was restored from an older copy: records continue far above.
-    record.leap_serial(now);
-    if (request.kind == RequestKind::register_node) return send_register(now);
-    record_changed = true;
-    return send_update_if_needed(now);
-  }
-  switch (request.kind) {
-    case RequestKind::authenticate:
-    case RequestKind::register_node: {
-      Refusal refusal = explain_refusal(error);
-      if (refusal.for_good) return refuse(std::move(refusal.sentence));
-      return fail(refusal.sentence, now, std::chrono::milliseconds(error.retry_after_ms.value_or(0)));
-    }
-    case RequestKind::connect:
-      return on_connect_error(request.address, error, now);
-    case RequestKind::deregister:
-      return finish_leaving(
-          fmt::format("left; the server did not confirm it: {}", explain_refusal(error).sentence));
-    case RequestKind::query:
-      query_at = now.steady + kDirectoryInterval;
-      return;
-    case RequestKind::update:
-    case RequestKind::ping:
-      break;
-  }
-  const bool has_forgotten_us =
-      error.code == ErrorCode::unauthenticated || error.code == ErrorCode::not_registered;
-  if (error.code == ErrorCode::refused) return refuse(explain_refusal(error).sentence);
-  if (has_forgotten_us) return fail("it wants us to register again", now);
-  log::debug("link", "server {}: {}", server_name(), explain_refusal(error).sentence);
-}
-
-void ServerLinkFsm::State::on_authenticated(const protocol::Json& result, Now now) {
-  if (state != LinkState::authenticating) return;
-  auto read = protocol::AuthenticateResult::parse(result);
-  if (!read)
-    return fail(fmt::format("its reply to authenticate cannot be read ({})", read.error().message), now);
-  enrolled = true;
-  name = std::move(read->name);
-  friends = std::move(read->friends);
-  keepalive = std::chrono::seconds(read->keepalive_s);
-  change(LinkState::registering, fmt::format("registering with the server {}", server_name()));
-  send_register(now);
-}
-
-void ServerLinkFsm::State::on_registered(const protocol::Json& result, Now now) {
-  if (state != LinkState::registering) return;
-  auto read = protocol::RegisterResult::parse(result);
-  if (!read) return fail(fmt::format("its reply to register cannot be read ({})", read.error().message), now);
-  ++counters.registrations;
-  backoff.reset();
-  virtual_address = read->virtual_address;
-  verifier.set_on_link(read->prefix);
-  record_changed = record.describe(name, virtual_address, now) || record_changed;
-  change(LinkState::online, fmt::format("registered with the server {}", server_name()));
-  actions.emplace_back(
-      Registered{virtual_address, read->prefix, name, std::move(read->stun), std::move(read->turn), friends});
-  send_update_if_needed(now);
-  for (auto& [address, wish] : wishes) {
-    wish.in_flight = false;
-    wish.changed = true;
-  }
-  send_wishes(now);
-  send_query(std::nullopt, now);
-}
-
-void ServerLinkFsm::State::on_query_result(const protocol::Json& result, Now now) {
-  query_at = now.steady + kDirectoryInterval;
-  auto read = protocol::QueryResult::parse(result);
-  if (!read) return on_malformed(read.error().message, now);
-  for (const protocol::NodeInfo& node : read->nodes) {
-    if (node.virtual_address == virtual_address) continue;
-    if (auto described = believe(node, now)) actions.emplace_back(PeerDescribed{std::move(*described)});
-  }
-  nodes_listed += read->nodes.size();
-  // An empty page that promises more would go on for ever.
-  if (read->next && !read->nodes.empty() && pages < kMaxDirectoryPages) return send_query(read->next, now);
-  query_at =
-      now.steady + std::max(kDirectoryInterval, kDirectoryPerNode * static_cast<std::int64_t>(nodes_listed));
-}
-
-void ServerLinkFsm::State::on_connect_result(const net::IpAddress& address, const protocol::Json& result,
-                                             Now now) {
-  const auto wish = wishes.find(address);
-  if (wish == wishes.end()) return;  // disconnect() came first
-  auto read = protocol::ConnectResult::parse(result);
-  std::string reason =
-      read ? "" : fmt::format("the server's reply cannot be read ({})", read.error().message);
-  if (read && read->node.virtual_address != address) reason = "the server answered for another address";
-  if (reason.empty()) {
-    if (auto described = believe(read->node, now, &reason)) {
-      if (read->ufrag) {
-        actions.emplace_back(PeerOffered{std::move(*described), *read->ufrag});
-      } else {
-        actions.emplace_back(PeerDescribed{std::move(*described)});
-      }
-    }
-  }
-  if (!reason.empty()) actions.emplace_back(PeerUnreachable{address, std::move(reason)});
-}
-
-void ServerLinkFsm::State::on_connect_error(const net::IpAddress& address, const protocol::RpcError& error,
-                                            Now now) {
-  using protocol::ErrorCode;
-  const auto wish = wishes.find(address);
-  if (wish == wishes.end()) return;
-  if (error.code == ErrorCode::not_registered || error.code == ErrorCode::unauthenticated) {
-    return fail("it wants us to register again", now);
-  }
-  if (error.code == ErrorCode::try_later || error.code == ErrorCode::internal_error) {
-    const Duration wait = std::chrono::milliseconds(error.retry_after_ms.value_or(0));
-    wish->second.retry_at = now.steady + std::clamp<Duration>(wait, kConnectRetry, 60s);
-    return;
-  }
-  std::string reason = error.code == ErrorCode::no_such_address ? "no node that we may reach has this address"
-                       : error.code == ErrorCode::unreachable   ? "the node is not online"
-                                                                : explain_refusal(error).sentence;
-  actions.emplace_back(PeerUnreachable{address, std::move(reason)});
-}
-
-void ServerLinkFsm::State::on_notification(const protocol::Notification& notification, Now now) {
-  if (notification.method == method::kShutdown) {
-    const auto read = protocol::Shutdown::parse(notification.params);
-    if (!read) return on_malformed(read.error().message, now);
-    shutdown_wait = std::min<Duration>(std::chrono::milliseconds(read->retry_after_ms), 5min);
-    return;
-  }
-  if (state != LinkState::online) return;
-  if (notification.method == method::kConnectOffer) {
-    const auto read = protocol::ConnectOffer::parse(notification.params);
-    if (!read) return on_malformed(read.error().message, now);
-    if (auto described = believe(read->node, now))
-      actions.emplace_back(PeerOffered{std::move(*described), read->ufrag});
-    return;
-  }
-  if (notification.method != method::kPeerChanged) return;  // of a newer server
-  const auto read = protocol::PeerChanged::parse(notification.params);
-  if (!read) return on_malformed(read.error().message, now);
-  if (const auto* node = std::get_if<protocol::NodeInfo>(&read->change)) {
-    if (auto described = believe(*node, now)) actions.emplace_back(PeerDescribed{std::move(*described)});
-    return;
-  }
-  const auto& status = std::get<protocol::PeerStatusChange>(read->change);
-  actions.emplace_back(PeerGone{status.virtual_address, status.status != protocol::PeerStatus::offline});
 }
 
 // ---- the public face ----

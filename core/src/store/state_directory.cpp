@@ -177,11 +177,9 @@ Result<void> StateDirectory::save_enrolment(std::optional<Enrolment> enrolment) 
 Result<void> StateDirectory::save_enrolled() {
   NodeState changed = state_;
   if (!changed.enrolment) return {};
-  auto token = protocol::JoinToken::parse(changed.enrolment->token);
+  const auto token = protocol::JoinToken::parse(changed.enrolment->token);
   if (!token) return token.error();
-  // Zeros in its place, so that the text stays a well-formed token.
-  token->secret = to_base64url(std::array<std::uint8_t, protocol::kTokenSecretBytes>{});
-  changed.enrolment = Enrolment{token->format(), /*enrolled=*/true, /*left=*/false};
+  changed.enrolment = Enrolment{token->without_secret().format(), /*enrolled=*/true, /*left=*/false};
   return save_state(std::move(changed));
 }
 

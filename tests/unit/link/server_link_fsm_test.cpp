@@ -277,10 +277,19 @@ TEST_F(ServerLink, AServerThatDoesNotAnswerIsGivenUpInEachState) {
   EXPECT_EQ(run_to_timeout(), 10s);
   EXPECT_THAT(last_reason(), HasSubstr("did not answer"));
   run_to_timeout();
+  next_request();  // the unanswered one
   fsm->on_connected(exporter, now);
-  next_request();
-  requests.clear();
+  reply(expect_request("authenticate"), authenticated());
+  expect_request("register");
+  EXPECT_EQ(run_to_timeout(), 10s);
+  EXPECT_EQ(fsm->state(), LinkState::waiting);
+  run_to_timeout();
+  come_online();
   settle();
+  fsm->refresh_directory(now);
+  expect_request("query");
+  EXPECT_EQ(run_to_timeout(), 10s);
+  EXPECT_EQ(fsm->state(), LinkState::waiting) << "online, too";
 }
 
 TEST_F(ServerLink, KeepsAliveWhenNothingElseWasSent) {
@@ -612,9 +621,8 @@ TEST_F(ServerLink, LeavingEndsEvenWhenTheServerIsLost) {
   fsm->on_closed("reset", now);
   EXPECT_EQ(take<Deregistered>().size(), 1u);
   EXPECT_EQ(fsm->state(), LinkState::idle);
-  fsm->start(now);
-  come_online();
   settle();
+  start_online();
   fsm->leave(now);
   EXPECT_EQ(run_to_timeout(), 10s);
   EXPECT_EQ(take<Deregistered>().size(), 1u);
