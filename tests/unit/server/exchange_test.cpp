@@ -205,7 +205,8 @@ TEST_F(Exchange, random_nodes_coming_going_and_talking_keep_the_rules) {
     }
     small.inbox.clear();
     std::set<std::string> addresses;
-    for (const auto& row : small.store.load()->nodes) {
+    const Snapshot stored = small.store.load().value();
+    for (const auto& row : stored.nodes) {
       if (!row.address) continue;
       ASSERT_TRUE(addresses.insert(row.address->to_string()).second) << "one owner, at step " << step;
     }
