@@ -110,6 +110,13 @@ void Agent::State::select(CandidatePair& pair, SteadyTime now) {
   emit(PairNominated{pair.id});
 }
 
+void Agent::State::request_probe(PairId id) {
+  if (checklist.find(id) == nullptr) return;
+  if (std::find(requested_probes.begin(), requested_probes.end(), id) == requested_probes.end()) {
+    requested_probes.push_back(id);
+  }
+}
+
 void Agent::State::switch_role() {
   role = role == Role::controlling ? Role::controlled : Role::controlling;
   nomination.cancel();
@@ -141,8 +148,11 @@ AgentState Agent::State::compute_state(SteadyTime now) const {
     const CandidatePair* selected = nomination.selected() ? checklist.find(*nomination.selected()) : nullptr;
     return selected != nullptr && selected->is_valid ? AgentState::completed : AgentState::connected;
   }
-  if (checklist.has_unfinished()) return AgentState::checking;
-  return had_valid || now >= patience_end() ? AgentState::failed : AgentState::checking;
+  // Two NATs whose mappings depend on the port give each check a source that nobody knows: such agents learn
+  // candidates for ever and must come to an end all the same.
+  const bool is_patient = now < patience_end();
+  if (checklist.has_unfinished(is_patient || had_valid)) return AgentState::checking;
+  return had_valid || !is_patient ? AgentState::failed : AgentState::checking;
 }
 
 void Agent::State::settle(SteadyTime now) {
@@ -188,7 +198,12 @@ void Agent::remove_base(net::BaseId base, Now now) {
 
 void Agent::set_remote_credentials(const Credentials& remote, Now now) {
   State& s = *state_;
-  if (remote.ufrag.empty() || remote.password.empty()) return;
+  // RFC 8489 §14.3: USERNAME, both ufrags and a colon, has at most 512 bytes.
+  if (remote.ufrag.empty() || remote.password.empty() ||
+      remote.ufrag.size() + s.local.ufrag.size() + 1 > 512) {
+    ++s.counters.malformed;
+    return;
+  }
   if (s.remote && s.remote->ufrag == remote.ufrag && s.remote->password == remote.password) return;
   const bool is_restart = s.remote.has_value();
   if (is_restart) {
@@ -310,9 +325,7 @@ bool Agent::nominate(PairId id, Now now) {
 
 void Agent::probe(PairId id, Now now) {
   State& s = *state_;
-  const bool is_queued =
-      std::find(s.requested_probes.begin(), s.requested_probes.end(), id) != s.requested_probes.end();
-  if (s.checklist.find(id) != nullptr && !is_queued) s.requested_probes.push_back(id);
+  s.request_probe(id);
   s.settle(now.steady);
 }
 

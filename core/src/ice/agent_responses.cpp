@@ -57,7 +57,7 @@ void Agent::State::on_error_response(const CheckTransaction& transaction, Candid
       switch_role();
     }
     if (pair.state == PairState::succeeded) {
-      requested_probes.push_back(pair.id);
+      request_probe(pair.id);
     } else {
       trigger_check(pair, now);
     }

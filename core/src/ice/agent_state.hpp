@@ -33,6 +33,7 @@ struct Agent::State {
   void erase_pair(PairId id);
   void invalidate(CandidatePair& pair, SteadyTime now);
   void select(CandidatePair& pair, SteadyTime now);
+  void request_probe(PairId id);
   void switch_role();
   void replay_early_checks(SteadyTime now);
   /// Ends every event: unfreezes, and tells a new AgentState.

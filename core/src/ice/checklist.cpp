@@ -129,9 +129,11 @@ std::size_t Checklist::active_count() const {
   }));
 }
 
-bool Checklist::has_unfinished() const {
-  return std::any_of(pairs_.begin(), pairs_.end(),
-                     [](const auto& entry) { return entry.second.is_active(); });
+bool Checklist::has_unfinished(bool counts_learnt) const {
+  return std::any_of(pairs_.begin(), pairs_.end(), [counts_learnt](const auto& entry) {
+    const CandidatePair& pair = entry.second;
+    return pair.is_active() && (counts_learnt || pair.remote.type != CandidateType::peer_reflexive);
+  });
 }
 
 bool Checklist::has_valid() const {

@@ -43,7 +43,9 @@ class Checklist {
 
   /// Waiting and in-progress: N of RFC 8445 §14.3.
   std::size_t active_count() const;
-  bool has_unfinished() const;
+  /// A pair may still succeed by its own check. `counts_learnt`: also one whose remote candidate was only
+  /// learnt.
+  bool has_unfinished(bool counts_learnt) const;
   bool has_valid() const;
 
   std::map<PairId, CandidatePair>& pairs() { return pairs_; }

@@ -282,6 +282,15 @@ TEST_F(Hostile, RevokedConsentEndsThePair) {
   EXPECT_TRUE(world.run_until(100ms, [&] { return left->invalidated.size() == 1; }));
 }
 
+TEST_F(Hostile, CredentialsThatFitIntoNoUsernameAreIgnored) {
+  for (const Credentials& credentials : {Credentials{std::string(600, 'u'), "password"},
+                                         Credentials{"", "password"}, Credentials{"ufrag", ""}}) {
+    left->agent->set_remote_credentials(credentials, world.now());
+  }
+  EXPECT_EQ(left->agent->state(), AgentState::gathering);
+  EXPECT_EQ(left->agent->remote_ufrag(), std::nullopt);
+}
+
 TEST_F(Hostile, EarlyChecksAndUfragsAreBounded) {
   stun::BindingRequest request = make_request();
   for (int i = 0; i < 1000; ++i) {
