@@ -151,7 +151,8 @@ class CoreHarness {
     return call(open_control(), method, params);
   }
   Json node_entry(const std::string& name) {
-    for (const auto& node : admin("admin.nodes")["result"]) {
+    const Json reply = admin("admin.nodes");
+    for (const auto& node : reply["result"]) {
       if (node["name"] == name) return node;
     }
     return nullptr;
