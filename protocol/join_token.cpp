@@ -110,6 +110,12 @@ Result<JoinToken> JoinToken::parse(std::string_view text) {
   return token;
 }
 
+JoinToken JoinToken::without_secret() const {
+  JoinToken bare = *this;
+  bare.secret = to_base64url(std::array<std::uint8_t, kTokenSecretBytes>{});
+  return bare;
+}
+
 std::string JoinToken::format() const {
   Json value{{"n", network}, {"t", secret}};
   for (const auto& server : servers)

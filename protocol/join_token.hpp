@@ -37,6 +37,8 @@ struct JoinToken {
   /// Surrounding white space is ignored, as tokens are pasted. The error says what to do.
   static Result<JoinToken> parse(std::string_view text);
   std::string format() const;
+  /// The same with a secret of zeros: all that a node needs once the server has bound its identity.
+  JoinToken without_secret() const;
   friend bool operator==(const JoinToken&, const JoinToken&) = default;
 };
 

@@ -59,8 +59,8 @@ struct WorkedExample : ::testing::Test {
     // The second candidate comes from STUN.
     ASSERT_TRUE(world->run_until(
         [&] {
-          return one->node().candidates().ranked().size() == 2 &&
-                 two->node().candidates().ranked().size() == 2;
+          return one->node().candidates().ranked().size() >= 2 &&
+                 two->node().candidates().ranked().size() >= 2;
         },
         5s));
   }
@@ -209,7 +209,7 @@ TEST_P(AnySeed, ConnectsAndReplaysExactly) {
     one.start(world.make_token());
     two.start(world.make_token());
     EXPECT_TRUE(world.run_until([&] { return is_online(one) && is_online(two); }, 30s)) << "seed " << seed;
-    EXPECT_TRUE(world.run_until([&] { return one.node().candidates().ranked().size() == 2; }, 30s))
+    EXPECT_TRUE(world.run_until([&] { return one.node().candidates().ranked().size() >= 2; }, 30s))
         << "seed " << seed;
     bool arrived = false;
     for (std::uint8_t attempt = 0; attempt < 10 && !arrived; ++attempt)

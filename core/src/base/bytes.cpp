@@ -13,6 +13,7 @@ std::string encode_base64(ByteView bytes, int variant) {
 }
 
 std::optional<Bytes> decode_base64(std::string_view text, int variant) {
+  if (text.empty()) return Bytes{};  // its data() may be null, which libsodium may not be given
   Bytes bytes(text.size() / 4 * 3 + 3);
   size_t length = 0;
   const char* end = nullptr;
@@ -35,6 +36,7 @@ std::string to_hex(ByteView bytes) {
 }
 
 std::optional<Bytes> from_hex(std::string_view text) {
+  if (text.empty()) return Bytes{};
   Bytes bytes(text.size() / 2);
   size_t length = 0;
   const char* end = nullptr;

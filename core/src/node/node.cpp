@@ -448,10 +448,7 @@ void Node::on_registered(const link::Registered& registered) {
   state_.name = registered.name;
   if (state_.enrolment && !state_.enrolment->enrolled) {
     // The identity is bound: the secret has done its work, and a stolen state directory should not hold it.
-    if (auto token = protocol::JoinToken::parse(state_.enrolment->token)) {
-      token->secret.clear();
-      state_.enrolment->token = token->format();
-    }
+    if (enrolment_) state_.enrolment->token = enrolment_->without_secret().format();
     state_.enrolment->enrolled = true;
   }
   if (is_news) save_state();
