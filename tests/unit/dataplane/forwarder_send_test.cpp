@@ -278,6 +278,31 @@ TEST_F(ForwarderSend, WaitingEndsAfter15Seconds) {
   EXPECT_FALSE(near.forwarder->next_timeout());
 }
 
+TEST_F(ForwarderSend, SurvivesRandomFrames) {
+  SeededRandom random(14);
+  for (int round = 0; round < 5000; ++round) {
+    PacketSpec spec{.tcp = random.below(2) == 0,
+                    .dont_fragment = random.below(2) == 0,
+                    .payload = Bytes(random.below(5000), 1)};
+    auto frame = build_super_frame(spec, static_cast<std::uint16_t>(random.below(3000)));
+    for (std::uint64_t changes = random.below(4); changes > 0; --changes) {
+      frame.packet[random.below(40)] ^= static_cast<std::uint8_t>(random.next_u32());
+    }
+    if (random.below(3) == 0) frame.packet.resize(1 + random.below(frame.packet.size()));
+    if (random.below(3) == 0)
+      random.fill({reinterpret_cast<std::uint8_t*>(&frame.header), sizeof frame.header});
+    near.tun.put(std::move(frame));
+    near.forwarder->on_tun_readable(near.now);
+  }
+  for (const auto& batch : near.carrier->sent) {
+    EXPECT_LE(batch.segment_bytes, 1472);
+    EXPECT_LE(batch.segments(), 64u);
+    EXPECT_LE(batch.bytes.size(), 65507u);
+  }
+  EXPECT_GT(near.carrier->datagrams(), 1000u);
+  EXPECT_GT(near.dropped(DropReason::tun_malformed), 100u);
+}
+
 // ---- failures of the real NIC ----
 
 TEST_F(ForwarderSend, AFailedPathIsSaidOncePerSecond) {
