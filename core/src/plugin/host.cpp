@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/log.hpp"
+#include "base/random.hpp"
 #include "plugin/host_state.hpp"
 #include "plugin/source_adapter.hpp"
 
@@ -10,6 +11,8 @@ namespace causeway::plugin {
 
 Host::Host(Options options, HostCallbacks callbacks, Executor& executor)
     : state_(std::make_shared<State>(std::move(options), std::move(callbacks), executor)) {
+  while (state_->options.seed == 0)
+    state_->options.seed = SystemRandom().next_u64();
   // Copies of an earlier process; the markers beside them stay.
   std::error_code error;
   for (const auto& entry : std::filesystem::directory_iterator(state_->options.private_directory, error)) {

@@ -91,7 +91,8 @@ class Host {
     std::optional<std::filesystem::path>
         probe_program;  ///< causewayd; nullopt: no probe (tests in one process)
     Duration call_budget = std::chrono::milliseconds(50);
-    std::uint64_t seed = 0;  ///< what plugins get as their random seed; secret when real
+    /// What plugins get as their random seed; 0: drawn by the host, as secret as transaction ids must be.
+    std::uint64_t seed = 0;
     Duration probe_limit = std::chrono::seconds(5);
     std::uint32_t fault_limit = 3;  ///< so many in a row, and the plugin has failed
   };
