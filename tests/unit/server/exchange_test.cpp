@@ -56,9 +56,9 @@ TEST_F(Exchange, a_large_network_comes_in_pages_that_fit_a_line) {
   const auto secret = harness.token({{"uses", 100}, {"expires_s", 600}});
   std::vector<TestNode> nodes;
   for (unsigned i = 0; i < 100; ++i)
-    nodes.emplace_back(harness, 1000 + i, "n" + std::to_string(i));
+    nodes.emplace_back(harness, 1000 + i, std::string("n").append(std::to_string(i)));
   for (unsigned i = 0; i < 100; ++i) {
-    nodes[i].source = "203.0.113." + std::to_string(i);
+    nodes[i].source = std::string("203.0.113.").append(std::to_string(i));
     ASSERT_NE(nodes[i].join(secret), "");
   }
   std::set<std::string> seen;
@@ -173,7 +173,7 @@ TEST_F(Exchange, random_nodes_coming_going_and_talking_keep_the_rules) {
   const auto secret = small.token({{"uses", 8}, {"expires_s", 86'400}});
   std::vector<TestNode> nodes;
   for (unsigned i = 0; i < 8; ++i)
-    nodes.emplace_back(small, 50 + i, "n" + std::to_string(i));
+    nodes.emplace_back(small, 50 + i, std::string("n").append(std::to_string(i)));
   for (int step = 0; step < 3000; ++step) {
     TestNode& node = nodes[dice.below(nodes.size())];
     switch (dice.below(8)) {

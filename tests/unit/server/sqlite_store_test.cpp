@@ -36,7 +36,7 @@ class SqliteStoreTest : public testing::Test {
     NodeRow row;
     row.network = "home";
     row.identity.bytes[0] = seed;
-    row.name = "n" + std::to_string(seed);
+    row.name = std::string("n").append(std::to_string(seed));
     row.user = "Ann";
     if (*address) row.address = net::IpAddress::parse(address);
     row.epoch = (std::uint64_t{1} << 53) - 1;
@@ -78,7 +78,7 @@ TEST_F(SqliteStoreTest, every_row_comes_back_as_it_was) {
 TEST_F(SqliteStoreTest, what_was_acknowledged_survives_a_crash) {
   auto store = SqliteStore::create(path("state.db")).value();
   for (std::uint8_t i = 1; i <= 50; ++i) {
-    ASSERT_FALSE(commit(*store, {node(i, ("10.10.0." + std::to_string(i)).c_str())}));
+    ASSERT_FALSE(commit(*store, {node(i, (std::string("10.10.0.").append(std::to_string(i))).c_str())}));
   }
   // The files as a crash at this moment would leave them: nothing is checkpointed or closed.
   std::filesystem::create_directory(path("crashed"));
@@ -136,7 +136,7 @@ TEST_F(SqliteStoreTest, many_commits_are_answered_in_order_even_when_it_ends) {
   {
     auto store = SqliteStore::create(path("state.db")).value();
     for (int i = 0; i < 1000; ++i) {
-      store->commit({UserRow{"home", "u" + std::to_string(i)}},
+      store->commit({UserRow{"home", std::string("u").append(std::to_string(i))}},
                     [&order, i](const auto&) { order.push_back(i); });
     }
   }
