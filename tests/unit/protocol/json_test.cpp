@@ -39,17 +39,17 @@ TEST(Json, values_are_counted) {
 }
 
 TEST(Json, bytes_and_strings_are_limited) {
-  EXPECT_EQ(refusal("[" + std::string(70'000, ' ') + "]"), "message too long");
-  EXPECT_TRUE(parse_json("\"" + std::string(1024, 'x') + "\""));
-  EXPECT_EQ(refusal("\"" + std::string(1025, 'x') + "\""), "a string is too long");
-  EXPECT_EQ(refusal("{\"" + std::string(1025, 'x') + "\":1}"), "a member name is too long");
+  EXPECT_EQ(refusal(std::string("[") + std::string(70'000, ' ') + "]"), "message too long");
+  EXPECT_TRUE(parse_json(std::string("\"") + std::string(1024, 'x') + "\""));
+  EXPECT_EQ(refusal(std::string("\"") + std::string(1025, 'x') + "\""), "a string is too long");
+  EXPECT_EQ(refusal(std::string("{\"") + std::string(1025, 'x') + "\":1}"), "a member name is too long");
 }
 
 TEST(Json, only_the_signed_body_may_be_longer) {
-  EXPECT_TRUE(parse_json("{\"body\":\"" + std::string(4096, 'x') + "\"}"));
-  EXPECT_FALSE(parse_json("{\"body\":\"" + std::string(4097, 'x') + "\"}"));
-  EXPECT_FALSE(parse_json("{\"bodies\":\"" + std::string(1025, 'x') + "\"}"));
-  EXPECT_FALSE(parse_json("{\"body\":[\"" + std::string(1025, 'x') + "\"]}"));
+  EXPECT_TRUE(parse_json(std::string("{\"body\":\"") + std::string(4096, 'x') + "\"}"));
+  EXPECT_FALSE(parse_json(std::string("{\"body\":\"") + std::string(4097, 'x') + "\"}"));
+  EXPECT_FALSE(parse_json(std::string("{\"bodies\":\"") + std::string(1025, 'x') + "\"}"));
+  EXPECT_FALSE(parse_json(std::string("{\"body\":[\"") + std::string(1025, 'x') + "\"]}"));
 }
 
 TEST(Json, hostile_texts_are_refused) {

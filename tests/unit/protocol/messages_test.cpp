@@ -234,7 +234,7 @@ JoinToken token() {
 }
 
 TEST(JoinToken, goes_there_and_back) {
-  const auto parsed = JoinToken::parse("  " + token().format() + "\n");
+  const auto parsed = JoinToken::parse(std::string("  ").append(token().format()).append("\n"));
   ASSERT_TRUE(parsed);
   EXPECT_EQ(*parsed, token());
   EXPECT_EQ(parsed->servers[1].to_string(), "[2001:db8::1]:7443");
@@ -248,7 +248,7 @@ TEST(JoinToken, each_malformed_one_is_told_apart) {
   const std::string good = token().format();
   EXPECT_NE(problem("").find("empty"), std::string::npos);
   EXPECT_NE(problem(std::string(2049, 'a')).find("too long"), std::string::npos);
-  EXPECT_NE(problem("cw2." + good.substr(4)).find("version cw2"), std::string::npos);
+  EXPECT_NE(problem(std::string("cw2.").append(good.substr(4))).find("version cw2"), std::string::npos);
   for (const std::string& text :
        {std::string("hello"), good.substr(0, good.size() - 1), good.substr(1), good + "!",
         std::string("cw1."), std::string("cw1.e30"), std::string("cw1.\x01\xff")}) {

@@ -108,7 +108,7 @@ TEST(Limits, a_slash_64_is_one_source_and_v4_mapped_is_v4) {
   AdmissionControl control(1'000'000);
   const SteadyTime now{};
   for (int i = 0; i < 64; ++i) {
-    control.open(*net::IpAddress::parse("2001:db8::" + std::to_string(i + 1)), now);
+    control.open(*net::IpAddress::parse(std::string("2001:db8::").append(std::to_string(i + 1))), now);
   }
   EXPECT_EQ(control.open(*net::IpAddress::parse("2001:db8::ffff"), now), Admission::source_full);
   EXPECT_EQ(control.open(*net::IpAddress::parse("2001:db8:0:1::1"), now), Admission::admitted);
