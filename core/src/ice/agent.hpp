@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -128,9 +127,6 @@ class Agent {
     std::size_t max_remote_candidates = 32;
     std::size_t max_pairs = 100;     ///< RFC 8445 §6.1.2.5
     bool allow_renomination = true;  ///< false to other agents: then a second nominate() is refused
-    /// Our password towards the sender of this ufrag, where it depends on the sender. Empty: the one given at
-    /// construction, for every sender. Called inside on_stun(); must not call the agent.
-    std::function<std::string(std::string_view remote_ufrag)> password_for;
   };
 
   Agent(Role role, std::uint64_t tiebreaker, Credentials local, Options options, RandomSource& random);

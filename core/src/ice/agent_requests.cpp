@@ -36,8 +36,7 @@ void Agent::State::on_request(net::BaseId base, const net::Endpoint& from, ByteV
     ++counters.malformed;
     return;
   }
-  const std::string password = options.password_for ? options.password_for(sender) : local.password;
-  const auto request = stun::parse_binding_request(message, password);
+  const auto request = stun::parse_binding_request(message, local.password);
   const auto answer = [&](Bytes bytes) { emit(SendStun{base, from, std::move(bytes), std::nullopt}); };
   if (!request) {
     switch (request.error()) {
@@ -53,17 +52,17 @@ void Agent::State::on_request(net::BaseId base, const net::Endpoint& from, ByteV
     }
     ++counters.malformed;
     answer(stun::encode_binding_error(stun::peek_header(message)->transaction,
-                                      stun::error_code::kUnknownAttribute, password,
+                                      stun::error_code::kUnknownAttribute, local.password,
                                       stun::unknown_required_attributes(message)));
     return;
   }
 
   ++counters.checks_received;
   if (!resolves_role_conflict(*request)) {
-    answer(stun::encode_binding_error(request->transaction, stun::error_code::kRoleConflict, password));
+    answer(stun::encode_binding_error(request->transaction, stun::error_code::kRoleConflict, local.password));
     return;
   }
-  answer(stun::encode_binding_success(request->transaction, from, password));
+  answer(stun::encode_binding_success(request->transaction, from, local.password));
 
   if (!remote || sender != remote->ufrag) {
     on_unknown_ufrag(std::move(sender), base, from, *request);

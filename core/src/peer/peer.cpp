@@ -4,7 +4,6 @@
 
 #include "base/log.hpp"
 #include "peer/ice_credentials.hpp"
-#include "stun/message.hpp"
 
 namespace causeway::peer {
 namespace {
@@ -17,12 +16,13 @@ constexpr Duration kRescoreEvery = 2s;
 /// A nomination waits until the selection has stood this long: pairs turn valid one after the other, best
 /// often last.
 constexpr Duration kNominateAfter = 250ms;
+/// Whoever has packets initiates. The other side does so too when nothing has come by then: the peer may
+/// believe in a session that this node lost in a restart.
+constexpr Duration kInitiateAfter = 100ms;
 /// As long as packets are staged: after that nobody waits for this peer any more.
 constexpr Duration kConnectPatience = 15s;
 /// Without data in either direction for so long, a peer is let go.
 constexpr Duration kIdleAfter = 300s;
-/// Ufrags a restart may not return to, so that a replayed old check can't drag the pair back.
-constexpr std::size_t kFormerUfrags = 16;
 
 bool is_newer(std::optional<SteadyTime> a, SteadyTime b) { return a && *a > b; }
 
@@ -89,13 +89,7 @@ void Peer::on_offer(const std::string& ufrag, const std::vector<ice::Candidate>&
     connecting_until_ = now.steady + kConnectPatience;
     set_state(PeerState::connecting, "");
   }
-  if (!ufrag.empty() && agent_->remote_ufrag() != ufrag) {
-    if (const auto former = agent_->remote_ufrag()) former_remote_ufrags_.push_back(*former);
-    if (former_remote_ufrags_.size() > kFormerUfrags)
-      former_remote_ufrags_.erase(former_remote_ufrags_.begin());
-    agent_->set_remote_credentials({ufrag, derive_password(shared_secret_, description_.session_key, ufrag)},
-                                   now);
-  }
+  if (!ufrag.empty() && agent_->remote_ufrag() != ufrag) set_remote_ufrag(ufrag, now);
   for (const ice::Candidate& candidate : candidates)
     agent_->add_remote_candidate(candidate, now);
   run(now);
@@ -135,6 +129,11 @@ void Peer::probe_selected(Now now) {
   run(now);
 }
 
+void Peer::set_remote_ufrag(const std::string& ufrag, Now now) {
+  agent_->set_remote_credentials({ufrag, derive_password(shared_secret_, description_.session_key, ufrag)},
+                                 now);
+}
+
 void Peer::release(std::string_view reason, Now now) {
   agent_.reset();
   paths_.clear();
@@ -142,7 +141,7 @@ void Peer::release(std::string_view reason, Now now) {
   actions_.emplace_back(dataplane::Command{dataplane::ErasePeerKeypairs{id_}});
   actions_.emplace_back(WithdrawOffer{});
   session_.reset(now);
-  score_at_ = reselect_at_ = nominate_at_ = tick_at_ = connecting_until_ = std::nullopt;
+  score_at_ = reselect_at_ = nominate_at_ = initiate_at_ = tick_at_ = connecting_until_ = std::nullopt;
   set_state(PeerState::idle, reason);
   run(now);
 }
@@ -165,29 +164,9 @@ void Peer::start_agent(std::string ufrag, Now now) {
 // ---- from the network ----
 
 void Peer::on_stun(net::BaseId base, const net::Endpoint& from, ByteView message, Now now) {
-  if (!agent_ || !accept_remote_ufrag(message, now)) return;
+  if (!agent_) return;
   agent_->on_stun(base, from, message, now);
   run(now);
-}
-
-/// A check that proves knowledge of our password but comes from a ufrag we don't know is the peer after an
-/// ICE restart (or before its offer reached us): its password follows from the ufrag, so no server is needed
-/// to go on.
-bool Peer::accept_remote_ufrag(ByteView message, Now now) {
-  const auto header = stun::peek_header(message);
-  const auto username = stun::peek_username(message);
-  if (!header || header->message_class != stun::MessageClass::request || !username) return true;
-  const std::size_t colon = username->find(':');
-  if (colon == std::string_view::npos) return true;
-  const std::string remote(username->substr(colon + 1));
-  if (remote.empty() || agent_->remote_ufrag() == remote) return true;
-  if (std::find(former_remote_ufrags_.begin(), former_remote_ufrags_.end(), remote) !=
-      former_remote_ufrags_.end()) {
-    return false;
-  }
-  if (!stun::parse_binding_request(message, agent_->local_credentials().password)) return false;
-  on_offer(remote, {}, now);
-  return true;
 }
 
 void Peer::on_initiation(const session::ReceivedInitiation& initiation, net::BaseId base,
@@ -291,6 +270,7 @@ void Peer::on_timeout(Now now) {
   if (is_due(score_at_)) ask_for_scores(now);
   if (is_due(reselect_at_)) reselect(now);
   if (is_due(nominate_at_)) nominate_when_settled(now);
+  if (is_due(initiate_at_) && !session_.is_established(now.steady)) session_.request(now);
   if (is_due(connecting_until_) && state_ == PeerState::connecting) {
     set_state(PeerState::unreachable, paths_.valid_count() > 0 ? "the peer does not answer the handshake"
                                                                : "no pair of addresses works");
@@ -301,7 +281,7 @@ void Peer::on_timeout(Now now) {
 std::optional<SteadyTime> Peer::next_timeout() const {
   std::optional<SteadyTime> next;
   for (const auto& at : {agent_ ? agent_->next_timeout() : std::nullopt, session_.next_timeout(), score_at_,
-                         reselect_at_, nominate_at_, tick_at_, connecting_until_}) {
+                         reselect_at_, nominate_at_, initiate_at_, tick_at_, connecting_until_}) {
     if (at && (!next || *at < *next)) next = at;
   }
   return next;
@@ -341,6 +321,10 @@ void Peer::obey_agent(Now now) {
     } else if (const auto* nominated = std::get_if<ice::PairNominated>(&*action)) {
       paths_.set_nominated(nominated->pair);
       paths_changed = true;
+    } else if (const auto* learnt = std::get_if<ice::RemoteUfragLearnt>(&*action)) {
+      // The peer after an ICE restart, or before its offer reached us: its password follows from the ufrag,
+      // so no server is needed to go on.
+      set_remote_ufrag(learnt->ufrag, now);
     }
   }
   if (!paths_changed) return;
@@ -386,7 +370,10 @@ void Peer::reselect(Now now) {
     log::info("path", "{}: {} -> {} ({})", description_.name,
               context_.bases.at(data_path_->base).address.to_string(), data_path_->remote.to_string(),
               path::describe(selection.reason));
-    if (!had_path) session_.on_path_available(now);
+    if (!had_path) {
+      session_.on_path_available(now);
+      initiate_at_ = now.steady + kInitiateAfter;
+    }
     nominate_at_ = now.steady + kNominateAfter;
   } else {
     log::info("path", "{}: {}", description_.name, path::describe(selection.reason));

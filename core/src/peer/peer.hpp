@@ -168,7 +168,7 @@ class Peer {
   std::optional<dataplane::DataPath> path_of(ice::PairId pair) const;
   dataplane::DataPath make_path(net::BaseId base, const net::Endpoint& remote) const;
   void route_stock_peer();
-  bool accept_remote_ufrag(ByteView message, Now now);
+  void set_remote_ufrag(const std::string& ufrag, Now now);
 
   dataplane::PeerId id_;
   PeerDescription description_;
@@ -177,7 +177,6 @@ class Peer {
   session::Session session_;
   std::shared_ptr<dataplane::PeerCounters> counters_;
   std::unique_ptr<ice::Agent> agent_;
-  std::vector<std::string> former_remote_ufrags_;
   std::vector<ice::Candidate> local_candidates_;
   PeerPaths paths_;
   PeerState state_ = PeerState::idle;
@@ -187,7 +186,7 @@ class Peer {
   std::optional<dataplane::DataPath> data_path_;
   std::optional<dataplane::DataPath> handshake_route_;  ///< where the newest authentic handshake came from
   std::uint64_t score_round_ = 0;
-  std::optional<SteadyTime> score_at_, reselect_at_, nominate_at_, tick_at_, connecting_until_;
+  std::optional<SteadyTime> score_at_, reselect_at_, nominate_at_, initiate_at_, tick_at_, connecting_until_;
   std::deque<PeerAction> actions_;
 };
 

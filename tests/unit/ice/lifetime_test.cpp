@@ -267,23 +267,5 @@ TEST_F(TwoPaths, ReplayOfThePeersLastGenerationIsNoRestart) {
   EXPECT_EQ(left->agent->remote_ufrag(), "newer_ufrag");
 }
 
-TEST_F(TwoPaths, PasswordMayDependOnTheSender) {
-  World other;
-  Agent::Options options;
-  options.password_for = [](std::string_view sender) {
-    return "towards " + std::string(sender) + " 0123456789";
-  };
-  Terminal& a = other.make_terminal("a", Role::controlling, 2, options);
-  Terminal& b = other.make_terminal("b", Role::controlled, 1, options);
-  other.add_host(a, "192.0.2.1:1000");
-  other.add_host(b, "192.0.2.2:2000");
-  other.signal_candidates(a, b);
-  other.signal_candidates(b, a);
-  a.agent->set_remote_credentials({"b_ufrag", "towards a_ufrag 0123456789"}, other.now());
-  b.agent->set_remote_credentials({"a_ufrag", "towards b_ufrag 0123456789"}, other.now());
-  EXPECT_TRUE(other.run_until(1s, [&] { return !a.valid_pairs().empty() && !b.valid_pairs().empty(); }));
-  EXPECT_EQ(a.agent->counters().unauthentic, 0u);
-}
-
 }  // namespace
 }  // namespace causeway::ice
