@@ -18,7 +18,7 @@ constexpr Duration kRescoreEvery = 2s;
 constexpr Duration kNominateAfter = 250ms;
 /// Whoever has packets initiates. The other side does so too when nothing has come by then: the peer may
 /// believe in a session that this node lost in a restart.
-constexpr Duration kInitiateAfter = 100ms;
+constexpr Duration kInitiateAfter = 50ms;
 /// As long as packets are staged: after that nobody waits for this peer any more.
 constexpr Duration kConnectPatience = 15s;
 /// Without data in either direction for so long, a peer is let go.
