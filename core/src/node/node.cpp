@@ -390,6 +390,9 @@ void Node::obey_link(Now now) {
                    [&](link::SendLine& line) { actions_.emplace_back(std::move(line)); },
                    [&](link::CloseConnection& close) { actions_.emplace_back(close); },
                    [&](link::LinkStateChanged& changed) {
+                     if (!changed.reason.empty() && changed.reason != link_reason_) {
+                       log::warning("link", "{}", changed.reason);
+                     }
                      link_reason_ = changed.reason;
                      if (changed.state == link::LinkState::refused)
                        actions_.emplace_back(JoinRefused{changed.reason});
