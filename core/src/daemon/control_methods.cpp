@@ -4,6 +4,7 @@
 #include <unordered_map>
 
 #include "daemon/ping_operation.hpp"
+#include "dataplane/forwarder.hpp"
 #include "protocol/json.hpp"
 
 namespace causeway::daemon {
@@ -136,6 +137,23 @@ Result<Json> metrics(ControlTarget& target, const Json&) {
                                 {"peers", std::move(peers)}});
 }
 
+/// The bounded queues between packets and decisions, and what was lost where one was full (spec U3.6).
+Result<Json> buffers(ControlTarget& target, const Json&) {
+  const auto dropped = [&](dataplane::DropReason reason) { return target.drops().get(reason); };
+  Json rows = Json::object();
+  for (const auto& queue : target.channel().use()) {
+    rows[std::string(queue.name)] = {{"used", queue.used}, {"capacity", queue.capacity}};
+  }
+  rows["stun"]["dropped"] = dropped(dataplane::DropReason::control_queue_full);
+  rows["handshakes"]["dropped"] = dropped(dataplane::DropReason::handshake_queue_full);
+  rows["staged_bytes"] = {{"used", nullptr},
+                          {"capacity", dataplane::Forwarder::Options{}.most_staged_bytes},
+                          {"dropped", dropped(dataplane::DropReason::stage_full) +
+                                          dropped(dataplane::DropReason::stage_expired)}};
+  rows["send_buffers"] = {{"dropped", dropped(dataplane::DropReason::send_would_block)}};
+  return protocol::success(std::move(rows));
+}
+
 // ---- changes ----
 
 Result<Json> join(ControlTarget& target, const Json& params) {
@@ -187,9 +205,9 @@ Result<Json> plugin_unload(ControlTarget& target, const Json& params) {
 
 const std::unordered_map<std::string, Query>& queries() {
   static const std::unordered_map<std::string, Query> table{
-      {"status", status},     {"peers", peers},         {"candidates", candidates},
-      {"mappings", mappings}, {"checks", checks},       {"explain", explain},
-      {"plugins", plugins},   {"plugin.list", plugins}, {"metrics", metrics},
+      {"status", status},   {"peers", peers},     {"candidates", candidates}, {"mappings", mappings},
+      {"checks", checks},   {"explain", explain}, {"plugins", plugins},       {"plugin.list", plugins},
+      {"metrics", metrics}, {"buffers", buffers},
   };
   return table;
 }

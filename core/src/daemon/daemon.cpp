@@ -87,6 +87,7 @@ class Daemon final : public ControlTarget {
   node::Node& node() override { return node_; }
   plugin::Host& plugins() override { return plugins_; }
   const dataplane::DropCounters& drops() const override { return drops_; }
+  const dataplane::ControlChannel& channel() const override { return channel_; }
   node::InterfaceFacts interface() const override { return {nic_.name(), nic_.mtu()}; }
   asio::io_context& context() override { return context_; }
   Now now() const override { return read_clocks(); }

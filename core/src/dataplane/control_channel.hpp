@@ -1,9 +1,11 @@
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <string_view>
 
 #include "dataplane/event_sink.hpp"
 #include "dataplane/messages.hpp"
@@ -43,6 +45,19 @@ class ControlChannel final : public EventSink {
   /// Handshake messages that wait to be taken: with many, the node is under load in WireGuard's sense
   /// (cookies).
   std::size_t pending_handshakes() const { return handshakes_.size(); }
+  struct QueueUse {
+    std::string_view name;
+    std::size_t used = 0;
+    std::size_t capacity = 0;
+  };
+  /// How full each queue is; a moment's view.
+  std::array<QueueUse, 5> use() const {
+    return {{{"commands", commands_.size(), commands_.capacity()},
+             {"stun", stun_.size(), stun_.capacity()},
+             {"handshakes", handshakes_.size(), handshakes_.capacity()},
+             {"requests", requests_.size(), requests_.capacity()},
+             {"state", state_.size(), state_.capacity()}}};
+  }
   /// Wakes the loop without a command.
   void wake_loop() { commands_wake_up_.signal(); }
 
