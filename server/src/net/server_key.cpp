@@ -47,7 +47,7 @@ Key read_key(const std::string& pem) {
 }  // namespace
 
 std::string make_private_key() {
-  const Key key(EVP_EC_gen("P-256"));
+  const Key key(EVP_PKEY_Q_keygen(nullptr, nullptr, "EC", "P-256"));
   require(key != nullptr, "key generation");
   const Bio bio(BIO_new(BIO_s_mem()));
   require(PEM_write_bio_PrivateKey(bio.get(), key.get(), nullptr, nullptr, 0, nullptr, nullptr) == 1,
