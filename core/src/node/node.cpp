@@ -394,6 +394,7 @@ void Node::obey_link(Now now) {
                        log::warning("link", "{}", changed.reason);
                      }
                      link_reason_ = changed.reason;
+                     peer_context_.server_is_online = changed.state == link::LinkState::online;
                      if (changed.state == link::LinkState::refused)
                        actions_.emplace_back(JoinRefused{changed.reason});
                    },
