@@ -54,7 +54,8 @@ Peer::Peer(dataplane::PeerId id, PeerDescription description, PeerContext& conte
       session_(context.keys, description_.session_key, description_.preshared, context.timestamps,
                context.indices, context.random,
                {.kind = description_.kind, .persistent_keepalive = description_.persistent_keepalive}),
-      counters_(std::make_shared<dataplane::PeerCounters>()) {
+      counters_(std::make_shared<dataplane::PeerCounters>()),
+      endpoint_(description_.endpoint) {
   actions_.emplace_back(
       dataplane::Command{dataplane::AddPeer{.peer = id_, .kind = description_.kind, .counters = counters_}});
   if (description_.kind == session::PeerKind::wireguard) route_stock_peer();
@@ -113,6 +114,7 @@ void Peer::set_local_candidates(const std::vector<ice::Candidate>& candidates, N
 }
 
 void Peer::on_bases_changed(Now now) {
+  const auto path_before = data_path_;
   if (agent_) {
     for (const ice::Candidate& candidate : agent_->local_candidates()) {
       if (!context_.bases.contains(candidate.base)) agent_->remove_base(candidate.base, now);
@@ -120,7 +122,12 @@ void Peer::on_bases_changed(Now now) {
   }
   if (data_path_ && !context_.bases.contains(data_path_->base)) set_data_path(std::nullopt);
   if (handshake_route_ && !context_.bases.contains(handshake_route_->base)) handshake_route_.reset();
-  if (description_.kind == session::PeerKind::wireguard) route_stock_peer();
+  if (description_.kind == session::PeerKind::wireguard) {
+    route_stock_peer();
+    // It learns our new address from the next authentic packet: one is sent at once.
+    if (data_path_ && data_path_ != path_before && session_.is_established(now.steady))
+      actions_.emplace_back(dataplane::Command{dataplane::SendPeerKeepalive{id_}});
+  }
   run(now);
 }
 
@@ -172,8 +179,7 @@ void Peer::on_stun(net::BaseId base, const net::Endpoint& from, ByteView message
 void Peer::on_initiation(const session::ReceivedInitiation& initiation, net::BaseId base,
                          const net::Endpoint& from, Now now) {
   if (state_ == PeerState::blocked || !session_.on_initiation(initiation, now)) return;
-  handshake_route_ = make_path(base, from);
-  if (description_.kind == session::PeerKind::wireguard) set_data_path(handshake_route_);
+  on_authentic_from(base, from);
   if (!tick_at_) tick_at_ = now.steady + kTick;
   run(now);
 }
@@ -183,18 +189,16 @@ void Peer::on_handshake_answer(ByteView message, bool is_cookie_reply, net::Base
   const bool accepted =
       is_cookie_reply ? session_.on_cookie_reply(message, now) : session_.on_response(message, now);
   if (!accepted) return;
-  if (!is_cookie_reply) {
-    handshake_route_ = make_path(base, from);
-    if (description_.kind == session::PeerKind::wireguard) set_data_path(handshake_route_);
-  }
+  if (!is_cookie_reply) on_authentic_from(base, from);
   run(now);
 }
 
 // ---- from the data loop ----
 
 void Peer::on_session_wanted(Now now) {
-  // After a failure each attempt is a new ICE generation; the data loop asks once a second at most.
-  if (agent_ && agent_->state() == ice::AgentState::failed) {
+  // After a failure each attempt is a new ICE generation; the data loop asks once a second at most. It takes
+  // a server to tell the peer of a new generation: without one the old agent goes on probing.
+  if (agent_ && context_.server_is_online && agent_->state() == ice::AgentState::failed) {
     agent_.reset();
     paths_.clear();
     set_data_path(std::nullopt);
@@ -209,8 +213,7 @@ void Peer::on_keypair_confirmed(std::uint32_t local_index, Now now) {
 
 void Peer::on_moved(net::BaseId base, const net::Endpoint& remote, Now now) {
   if (description_.kind != session::PeerKind::wireguard) return;
-  handshake_route_ = make_path(base, remote);
-  set_data_path(handshake_route_);
+  on_authentic_from(base, remote);
   run(now);
 }
 
@@ -258,9 +261,10 @@ void Peer::on_timeout(Now now) {
     const session::TrafficSnapshot traffic = counters_->take_snapshot();
     session_.on_traffic(traffic, now);
     const SteadyTime idle_before = now.steady - kIdleAfter;
+    // Without a server there is no way back: then even an idle peer is kept.
     if (state_ == PeerState::connected && description_.kind == session::PeerKind::causeway &&
-        paths_.selected_since() < idle_before && !is_newer(traffic.data_sent, idle_before) &&
-        !is_newer(traffic.data_received, idle_before)) {
+        context_.server_is_online && paths_.selected_since() < idle_before &&
+        !is_newer(traffic.data_sent, idle_before) && !is_newer(traffic.data_received, idle_before)) {
       return release("no traffic for 5 minutes", now);
     }
     reselect(now);
@@ -407,16 +411,24 @@ void Peer::set_data_path(std::optional<dataplane::DataPath> path) {
 /// A stock peer is sent to from the base that reaches its endpoint without a router, else from one with a
 /// default route.
 void Peer::route_stock_peer() {
-  if (data_path_ || !description_.endpoint) return;
+  if (data_path_ || !endpoint_) return;
   const LocalBase* best = nullptr;
   const auto rank = [&](const LocalBase& base) {
-    return base.on_link.contains(description_.endpoint->address) ? 2 : base.has_default_route ? 1 : 0;
+    return base.on_link.contains(endpoint_->address) ? 2 : base.has_default_route ? 1 : 0;
   };
   for (const auto& [id, base] : context_.bases) {
-    if (base.address.address.family() != description_.endpoint->address.family()) continue;
+    if (base.address.address.family() != endpoint_->address.family()) continue;
     if (!best || rank(base) > rank(*best)) best = &base;
   }
-  if (best) set_data_path(make_path(best->base, *description_.endpoint));
+  if (best) set_data_path(make_path(best->base, *endpoint_));
+}
+
+/// WireGuard's roaming (whitepaper §2.1): to a stock peer everything goes where it was heard from last.
+void Peer::on_authentic_from(net::BaseId base, const net::Endpoint& remote) {
+  handshake_route_ = make_path(base, remote);
+  if (description_.kind != session::PeerKind::wireguard) return;
+  endpoint_ = remote;
+  set_data_path(handshake_route_);
 }
 
 // ---- state ----
@@ -427,6 +439,10 @@ void Peer::update_state(Now now) {
     connecting_until_.reset();
     if (description_.kind == session::PeerKind::wireguard && created_ == WallTime{}) created_ = now.wall;
     set_state(PeerState::connected, "");
+  } else if (state_ == PeerState::connected && data_path_ && !session_.is_initiating() &&
+             description_.kind == session::PeerKind::wireguard) {
+    // As stock WireGuard does: without traffic a session ends, and the next packet makes a new one.
+    set_state(PeerState::idle, "no traffic since the session ended");
   } else if (state_ == PeerState::connected) {
     connecting_until_ = now.steady + kConnectPatience;
     set_state(PeerState::connecting, data_path_ ? "the session has ended" : "every path was lost");

@@ -66,6 +66,7 @@ struct PeerContext {
   RandomSource& random;
   const LocalBases& bases;
   ice::Agent::Options ice;
+  bool server_is_online = false;  ///< kept by the node: offers reach the peer
 };
 
 // ---- what a peer asks of its node ----
@@ -168,6 +169,7 @@ class Peer {
   std::optional<dataplane::DataPath> path_of(ice::PairId pair) const;
   dataplane::DataPath make_path(net::BaseId base, const net::Endpoint& remote) const;
   void route_stock_peer();
+  void on_authentic_from(net::BaseId base, const net::Endpoint& remote);
   void set_remote_ufrag(const std::string& ufrag, Now now);
 
   dataplane::PeerId id_;
@@ -184,6 +186,8 @@ class Peer {
   std::string scored_by_;
   WallTime created_{};
   std::optional<dataplane::DataPath> data_path_;
+  std::optional<net::Endpoint>
+      endpoint_;  ///< stock WireGuard: as configured, then where it was heard from last
   std::optional<dataplane::DataPath> handshake_route_;  ///< where the newest authentic handshake came from
   std::uint64_t score_round_ = 0;
   std::optional<SteadyTime> score_at_, reselect_at_, nominate_at_, initiate_at_, tick_at_, connecting_until_;
