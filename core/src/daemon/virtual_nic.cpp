@@ -31,7 +31,15 @@ Result<void> VirtualNic::configure(const net::IpAddress& address, const net::Pre
   address_ = wanted;
   if (auto done = config_.set_up(true); !done) return done;
   log::info("tun", "{} is {}/{}", name(), address.to_string(), on_link.length);
+  for (const Route& route : routes_) {
+    if (auto done = config_.add_route(route.destination, route.mtu); !done) return done;
+  }
   return {};
+}
+
+Result<void> VirtualNic::add_route(const net::Prefix& destination, std::uint32_t mtu) {
+  routes_.push_back({destination, mtu});
+  return address_ ? config_.add_route(destination, mtu) : Result<void>{};
 }
 
 void VirtualNic::clear() {

@@ -24,9 +24,8 @@ class VirtualNic {
                          const std::vector<net::Interface>& interfaces);
   /// Takes the address away and sets the NIC down: it shows as disconnected.
   void clear();
-  Result<void> add_route(const net::Prefix& destination, std::uint32_t mtu) {
-    return config_.add_route(destination, mtu);
-  }
+  /// Set at once if the NIC has an address, and whenever it gets one: routes go when it is switched off.
+  Result<void> add_route(const net::Prefix& destination, std::uint32_t mtu);
 
   tun::LinuxTun& device() { return *device_; }
   const std::string& name() const { return device_->name(); }
@@ -41,10 +40,15 @@ class VirtualNic {
     net::Prefix on_link;
     friend bool operator==(const Address&, const Address&) = default;
   };
+  struct Route {
+    net::Prefix destination;
+    std::uint32_t mtu = 0;
+  };
   std::unique_ptr<tun::LinuxTun> device_;
   tun::InterfaceConfig config_;
   std::uint16_t mtu_;
   std::optional<Address> address_;
+  std::vector<Route> routes_;
 };
 
 }  // namespace causeway::daemon

@@ -18,7 +18,7 @@ Json wall(std::optional<SteadyTime> at, Now now) {
 
 std::string type_text(ice::CandidateType type) { return std::string(ice::to_string(type)); }
 
-Json path_report(const peer::Peer& peer, Now now) {
+Json path_report(const peer::Peer& peer, const peer::LocalBases& bases, Now now) {
   if (!peer.data_path()) return nullptr;
   const ice::Agent* agent = peer.agent();
   const auto selected = peer.paths().selected();
@@ -30,7 +30,11 @@ Json path_report(const peer::Peer& peer, Now now) {
             {"scored_by", peer.scored_by()},
             {"since", wall(peer.paths().selected_since(), now)}};
   if (!pair) {
-    for (const char* unknown : {"local", "base", "rtt_ms", "jitter_ms", "loss", "priority"})
+    // A stock WireGuard peer: no pair, so nothing is measured.
+    const auto base = bases.find(peer.data_path()->base);
+    path["local"] = path["base"] =
+        base == bases.end() ? Json(nullptr) : Json(base->second.address.to_string());
+    for (const char* unknown : {"rtt_ms", "jitter_ms", "loss", "priority"})
       path[unknown] = nullptr;
     path["local_type"] = path["remote_type"] = "host";
     path["nominated"] = false;
@@ -50,7 +54,7 @@ Json path_report(const peer::Peer& peer, Now now) {
   return path;
 }
 
-Json peer_report(const peer::Peer& peer, Now now) {
+Json peer_report(const peer::Peer& peer, const peer::LocalBases& bases, Now now) {
   const auto& description = peer.description();
   const auto& counters = peer.counters();
   const auto last_handshake = peer.last_handshake();
@@ -62,7 +66,7 @@ Json peer_report(const peer::Peer& peer, Now now) {
           {"friend", false},
           {"public_key", description.session_key.to_base64()},
           {"identity", description.identity ? Json(description.identity->to_base64()) : Json(nullptr)},
-          {"path", path_report(peer, now)},
+          {"path", path_report(peer, bases, now)},
           {"last_handshake", wall(last_handshake, now)},
           {"tx_bytes", counters.tx_bytes.load(std::memory_order_relaxed)},
           {"rx_bytes", counters.rx_bytes.load(std::memory_order_relaxed)},
@@ -81,7 +85,7 @@ Json candidate_report(const ice::Candidate& candidate) {
 Json peers_report(const Node& node, Now now) {
   Json list = Json::array();
   for (const auto& [id, peer] : node.peers())
-    list.push_back(peer_report(*peer, now));
+    list.push_back(peer_report(*peer, node.bases(), now));
   return list;
 }
 

@@ -330,6 +330,8 @@ bool Session::is_established(SteadyTime now) const {
 
 std::optional<SteadyTime> Session::last_handshake() const { return state_->last_handshake; }
 
+bool Session::is_initiating() const { return state_->attempt.has_value(); }
+
 bool Session::owns_handshake_index(std::uint32_t index) const {
   return (state_->pending && state_->pending->local_index == index) ||
          (state_->unconfirmed && state_->unconfirmed->local_index == index);

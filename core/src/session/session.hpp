@@ -81,6 +81,8 @@ class Session {
   /// True while a keypair exists that both ends have proven and that is younger than REJECT_AFTER_TIME.
   bool is_established(SteadyTime now) const;
   std::optional<SteadyTime> last_handshake() const;
+  /// True from the first initiation on until it is answered or given up.
+  bool is_initiating() const;
   /// True if `index` belongs to the handshake that this session has under way.
   bool owns_handshake_index(std::uint32_t index) const;
 
