@@ -37,6 +37,8 @@ constexpr const char* kHostsFile = "/etc/hosts";
 constexpr std::size_t kEventsAtOnce = 256;
 /// Handshake messages waiting: from here on initiators must show a cookie (whitepaper §5.3).
 constexpr std::size_t kUnderLoad = 64;
+/// A flood comes in bursts: so long after the last one we still count as under load, as wireguard-go has it.
+constexpr Duration kUnderLoadFor = 1s;
 
 template <class... Handlers>
 struct Overloaded : Handlers... {
@@ -145,6 +147,7 @@ class Daemon final : public ControlTarget {
   link::TlsClient link_;
   std::unique_ptr<ControlSocket> control_;
   std::vector<std::function<void()>> left_;
+  SteadyTime under_load_until_{};
   bool is_pumping_ = false;
   bool is_joining_ = false;  ///< told to join and not registered since: a refusal ends the daemon
   int exit_code_ = 0;
@@ -265,7 +268,8 @@ void Daemon::wait_for_data_events() {
       exit_code_ = fail({"somebody deleted the virtual NIC " + nic_.name() + ": start causewayd again"});
       return shut_down();
     }
-    const bool under_load = channel_.pending_handshakes() > kUnderLoad;
+    if (channel_.pending_handshakes() > kUnderLoad) under_load_until_ = now().steady + kUnderLoadFor;
+    const bool under_load = now().steady < under_load_until_;
     channel_.take_events(kEventsAtOnce, [&](dataplane::Event&& event) {
       node_.on_data_event(std::move(event), under_load, now());
       pump();
