@@ -121,7 +121,7 @@ class Daemon final : public ControlTarget {
   void shut_down();
   void obey(node::NodeAction& action);
   void send_datagram(const peer::SendDatagram& send);
-  void publish_names(std::vector<HostName> names);
+  void publish_names(const std::vector<HostName>& names);
   int fail(const Error& error) {
     std::fprintf(stderr, "error: %s\n", error.message.c_str());
     return 1;
@@ -368,13 +368,13 @@ void Daemon::obey(node::NodeAction& action) {
             std::vector<HostName> list;
             for (auto& [name, address] : names.names)
               list.push_back({address, std::move(name)});
-            if (options_.config.hosts_file) publish_names(std::move(list));
+            if (options_.config.hosts_file) publish_names(list);
           },
           [&](node::UpdateSources& update) { plugins_.set_configuration({update.stun_servers}, now()); },
           [&](node::RankCandidates& rank) {
             plugins_.rank_candidates(
                 std::move(rank.candidates), now(),
-                [this, generation = rank.generation](std::vector<std::uint32_t> priorities) {
+                [this, generation = rank.generation](const std::vector<std::uint32_t>& priorities) {
                   node_.on_candidates_ranked(generation, priorities, now());
                   pump();
                 });
@@ -382,7 +382,7 @@ void Daemon::obey(node::NodeAction& action) {
           [&](node::ScorePeerPaths& score) {
             plugins_.score_paths(
                 score.name, std::move(score.paths), now(),
-                [this, peer = score.peer, round = score.round](plugin::Host::PairRanking ranking) {
+                [this, peer = score.peer, round = score.round](const plugin::Host::PairRanking& ranking) {
                   node_.on_paths_scored(peer, round, ranking, now());
                   pump();
                 });
@@ -418,7 +418,7 @@ void Daemon::send_datagram(const peer::SendDatagram& send) {
   if (outcome.status == dataplane::SendStatus::unreachable) node_.on_send_failed(send.base, send.to, now());
 }
 
-void Daemon::publish_names(std::vector<HostName> names) {
+void Daemon::publish_names(const std::vector<HostName>& names) {
   if (const auto done = update_hosts_file(kHostsFile, state_.path().string(), names); !done) {
     log::warning("daemon", "{}", done.error().message);
   }

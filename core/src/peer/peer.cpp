@@ -402,9 +402,9 @@ dataplane::DataPath Peer::make_path(net::BaseId base, const net::Endpoint& remot
   return {base, remote, at == context_.bases.end() ? std::uint16_t{1280} : at->second.mtu};
 }
 
-void Peer::set_data_path(std::optional<dataplane::DataPath> path) {
+void Peer::set_data_path(const std::optional<dataplane::DataPath>& path) {
   if (path == data_path_) return;
-  data_path_ = std::move(path);
+  data_path_ = path;
   actions_.emplace_back(dataplane::Command{dataplane::SetPath{id_, data_path_}});
 }
 

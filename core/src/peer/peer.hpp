@@ -161,7 +161,7 @@ class Peer {
   void obey_session(Now now);
   void reselect(Now now);
   void nominate_when_settled(Now now);
-  void set_data_path(std::optional<dataplane::DataPath> path);
+  void set_data_path(const std::optional<dataplane::DataPath>& path);
   void set_state(PeerState state, std::string_view reason);
   void update_state(Now now);
   void send_handshake(Bytes message);
