@@ -74,6 +74,15 @@ Result<std::vector<std::string>> read_words(const Json& object, std::string_view
   return words;
 }
 
+Result<std::vector<std::string>> read_names(const Json& object, std::string_view key, std::size_t most) {
+  auto names = read_words(object, key, most);
+  if (!names) return names;
+  for (const std::string& name : *names) {
+    if (!is_valid_name(name)) return bad_member(key, "an array of names");
+  }
+  return names;
+}
+
 Json addresses_to_json(const std::vector<net::IpAddress>& addresses) {
   Json array = Json::array();
   for (const auto& address : addresses)

@@ -25,6 +25,8 @@ Result<std::vector<net::IpAddress>> read_addresses(const Json& object, std::stri
                                                    std::size_t most);
 /// Missing is an empty list.
 Result<std::vector<std::string>> read_words(const Json& object, std::string_view key, std::size_t most);
+/// As read_words, each a valid name.
+Result<std::vector<std::string>> read_names(const Json& object, std::string_view key, std::size_t most);
 Json addresses_to_json(const std::vector<net::IpAddress>& addresses);
 
 template <class Key>

@@ -78,6 +78,7 @@ Json AuthenticateResult::to_json() const {
   return {{"name", name},
           {"user", user},
           {"friends", friends},
+          {"pending", pending},
           {"permissions", permissions},
           {"keepalive_s", keepalive_s}};
 }
@@ -88,9 +89,12 @@ Result<AuthenticateResult> AuthenticateResult::parse(const Json& result) {
   if (!name) return name.error();
   made.name = std::move(*name);
   made.user = get_string(result, "user").value_or("");
-  auto friends = read_words(result, "friends", kMaxWords);
+  auto friends = read_names(result, "friends", kMaxFriends);
   if (!friends) return friends.error();
   made.friends = std::move(*friends);
+  auto pending = read_names(result, "pending", kMaxFriends);
+  if (!pending) return pending.error();
+  made.pending = std::move(*pending);
   auto permissions = read_words(result, "permissions", kMaxWords);
   if (!permissions) return permissions.error();
   made.permissions = std::move(*permissions);
@@ -197,6 +201,7 @@ Json NodeInfo::to_json() const {
   value["name"] = name;
   value["record"] = record.to_json();
   value["candidates"] = candidates_to_json(candidates);
+  if (!user.empty()) value["user"] = user;
   return value;
 }
 
@@ -217,6 +222,11 @@ Result<NodeInfo> NodeInfo::parse(const Json& value) {
   auto candidates = read_candidates(value);
   if (!candidates) return candidates.error();
   node.candidates = std::move(*candidates);
+  if (find_member(value, "user")) {
+    auto user = read_name(value, "user");
+    if (!user) return user.error();
+    node.user = std::move(*user);
+  }
   return node;
 }
 
@@ -313,6 +323,38 @@ Result<ConnectOffer> ConnectOffer::parse(const Json& params) {
   auto ufrag = read_ufrag(params);
   if (!ufrag) return ufrag.error();
   return ConnectOffer{std::move(*node), std::move(*ufrag)};
+}
+
+// ---- friends ----
+
+Json FriendList::to_json() const {
+  Json value{{"friends", friends}, {"pending", pending}};
+  if (!user.empty()) value["user"] = user;
+  return value;
+}
+
+Result<FriendList> FriendList::parse(const Json& value) {
+  FriendList made;
+  auto friends = read_names(value, "friends", kMaxFriends);
+  if (!friends) return friends.error();
+  made.friends = std::move(*friends);
+  auto pending = read_names(value, "pending", kMaxFriends);
+  if (!pending) return pending.error();
+  made.pending = std::move(*pending);
+  if (find_member(value, "user")) {
+    auto user = read_name(value, "user");
+    if (!user) return user.error();
+    made.user = std::move(*user);
+  }
+  return made;
+}
+
+Json FriendParams::to_json() const { return {{"user", user}}; }
+
+Result<FriendParams> FriendParams::parse(const Json& params) {
+  auto user = read_name(params, "user");
+  if (!user) return user.error();
+  return FriendParams{std::move(*user)};
 }
 
 // ---- peer.changed, shutdown ----

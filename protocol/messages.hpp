@@ -24,6 +24,7 @@ inline constexpr std::string_view kAlpn = "causeway/1";
 inline constexpr std::string_view kExporterLabel = "EXPORTER-Channel-Binding";  // RFC 9266
 inline constexpr std::size_t kExporterBytes = 32;
 inline constexpr std::size_t kMaxQueryAddresses = 1024;
+inline constexpr std::size_t kMaxFriends = 400;     // of one user: both lists of names fit a line
 inline constexpr std::size_t kMaxUfragBytes = 256;  // RFC 8445 §5.3: 4 to 256 ice-chars
 
 namespace method {
@@ -33,9 +34,13 @@ inline constexpr std::string_view kUpdate = "update";
 inline constexpr std::string_view kQuery = "query";
 inline constexpr std::string_view kConnect = "connect";
 inline constexpr std::string_view kDeregister = "deregister";
+inline constexpr std::string_view kFriendsList = "friends.list";
+inline constexpr std::string_view kFriendsAdd = "friends.add";
+inline constexpr std::string_view kFriendsRemove = "friends.remove";
 inline constexpr std::string_view kPing = "ping";
 inline constexpr std::string_view kConnectOffer = "connect.offer";
 inline constexpr std::string_view kPeerChanged = "peer.changed";
+inline constexpr std::string_view kFriendsChanged = "friends.changed";
 inline constexpr std::string_view kShutdown = "shutdown";
 }  // namespace method
 
@@ -55,12 +60,17 @@ struct AuthenticateParams {
   static Result<AuthenticateParams> parse(const Json& params);
 };
 
+/// In `permissions`: which nodes this one may reach.
+inline constexpr std::string_view kReachAll = "reach";
+inline constexpr std::string_view kReachFriends = "reach-friends";  ///< own and mutual friends' only
+
 struct AuthenticateResult {
   std::string name;
   std::string user;
   std::vector<std::string> friends;
   std::vector<std::string> permissions;
   std::uint32_t keepalive_s = 60;
+  std::vector<std::string> pending = {};  ///< those of `friends` who have not listed this user
 
   Json to_json() const;
   static Result<AuthenticateResult> parse(const Json& result);
@@ -112,6 +122,7 @@ struct NodeInfo {
   bool online = false;
   SignedRecord record;
   std::vector<WireCandidate> candidates;
+  std::string user = {};  ///< whose node it is, by the server's word alone
 
   Json to_json() const;
   static Result<NodeInfo> parse(const Json& value);
@@ -181,6 +192,25 @@ struct PeerChanged {
 
   Json to_json() const;
   static Result<PeerChanged> parse(const Json& params);
+};
+
+/// Result of friends.list, friends.add and friends.remove; parameters of friends.changed.
+struct FriendList {
+  std::vector<std::string> friends;  ///< users on this user's list
+  std::vector<std::string> pending;  ///< those of them who have not listed this user
+  std::string user = {};             ///< friends.add, friends.remove: who was meant by the name
+
+  Json to_json() const;
+  static Result<FriendList> parse(const Json& value);
+  friend bool operator==(const FriendList&, const FriendList&) = default;
+};
+
+/// friends.add, friends.remove: a user, or else a node, whose user is meant.
+struct FriendParams {
+  std::string user;
+
+  Json to_json() const;
+  static Result<FriendParams> parse(const Json& params);
 };
 
 struct Shutdown {

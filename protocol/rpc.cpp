@@ -56,6 +56,8 @@ std::string_view to_string(ErrorCode code) {
       return "name_taken";
     case ErrorCode::stale:
       return "stale";
+    case ErrorCode::no_such_user:
+      return "no_such_user";
   }
   return "error";
 }

@@ -29,6 +29,7 @@ enum class ErrorCode : int {
   try_later = 10,       ///< a limit is met; data.retry_after_ms says when to come back
   name_taken = 11,      ///< another node of the network has this name
   stale = 12,           ///< a node record with a lower serial than the one known
+  no_such_user = 13,    ///< nobody in the network has this name
 };
 
 /// The name of the code in docs/protocol.md, "token_used"; "error" for one we do not know.

@@ -60,6 +60,7 @@ class CommandLine {
     app_.fallthrough();
     add_views();
     add_peer_commands();
+    add_friend_commands();
     add_enrolment_commands();
     add_plugin_commands();
   }
@@ -104,6 +105,7 @@ class CommandLine {
     add_query(app_, "mappings", "The virtual address mapping table", "mappings");
     add_text(add_query(app_, "checks", "Connectivity checks of all peers, or of one", "checks"), "PEER",
              "Name or virtual address", "peer", false);
+    add_query(app_, "friends", "Our user's friends and their nodes", "friends");
     add_query(app_, "plugins", "Loaded plugins", "plugins");
     add_query(app_, "buffers", "Buffers for packets to be sent and received", "buffers");
     add_query(app_, "metrics", "All counters", "metrics");
@@ -120,6 +122,19 @@ class CommandLine {
         ->check(CLI::Range(1, 1000));
     add_text(add_query(app_, "explain", "Why a peer is reached by the path it is", "explain"), "PEER",
              "Name or virtual address", "peer", true);
+  }
+
+  void add_friend_commands() {
+    CLI::App* command = app_.add_subcommand("friend", "Change our user's friend list");
+    command->require_subcommand(1);
+    CLI::App* added =
+        add_query(*command, "add", "Put a user on it: let the user's nodes reach ours", "friend.add");
+    add_text(added, "NAME", "User, or a node of the user", "name", true);
+    add_text(added, "--key",
+             "The Ed25519 identity that the friend's node must have, as its `status` shows it", "key", false);
+    add_text(add_query(*command, "remove", "Take a user off it and forget the identities of the user's nodes",
+                       "friend.remove"),
+             "NAME", "User, or a node of the user", "name", true);
   }
 
   void add_enrolment_commands() {
@@ -176,7 +191,7 @@ std::variant<Invocation, Answered> parse_arguments(int argc, const char* const* 
       invocation->params.erase("count");
     }
     if (invocation->method == "join" || invocation->method == "leave" ||
-        invocation->method.starts_with("plugin.")) {
+        invocation->method.starts_with("plugin.") || invocation->method.starts_with("friend.")) {
       invocation->timeout = std::chrono::seconds(30);
     }
   }

@@ -78,7 +78,9 @@ std::string table_or(const char* nothing, const std::vector<std::string>& header
 /// The reason of the path, or else of the peer's state.
 std::string reason_of(const Json& peer) {
   const std::string reason = text(member(peer, "path"), "reason");
-  return reason != "-" ? reason : text(peer, "reason");
+  if (reason != "-") return reason;
+  const std::string hint = text(peer, "hint");
+  return hint == "-" ? text(peer, "reason") : text(peer, "reason") + ": " + hint;
 }
 
 std::string yes_or_blank(const Json& value) { return value.is_boolean() && value.get<bool>() ? "yes" : ""; }
@@ -184,6 +186,26 @@ std::string render_checks(const Json& checks) {
                   }));
 }
 
+std::string render_friends(const Json& friends) {
+  Rows rows;
+  for (const Json& entry : friends.is_array() ? friends : Json::array()) {
+    const Json& nodes = member(entry, "nodes");
+    std::vector<std::string> row{text(entry, "name"), text(entry, "state")};
+    if (!nodes.is_array() || nodes.empty()) {
+      rows.push_back(std::move(row));
+      continue;
+    }
+    for (const Json& node : nodes) {
+      for (const char* key : {"name", "virtual_address", "state", "pinned", "identity", "reason"})
+        row.push_back(text(node, key));
+      rows.push_back(std::move(row));
+      row = {"", ""};
+    }
+  }
+  return table_or("no friends: add one by `causeway friend add NAME`",
+                  {"FRIEND", "LIST", "NODE", "ADDRESS", "STATE", "PINNED", "IDENTITY", "REASON"}, rows);
+}
+
 std::string render_plugins(const Json& plugins) {
   return table_or(
       "no plugins",
@@ -245,10 +267,10 @@ std::string render_values(const Json& values) {
 std::string render(std::string_view method, const Json& result) {
   using Renderer = std::string (*)(const Json&);
   static const std::map<std::string_view, Renderer> renderers{
-      {"status", render_status},       {"peers", render_peers},   {"candidates", render_candidates},
-      {"mappings", render_mappings},   {"checks", render_checks}, {"plugins", render_plugins},
-      {"explain", render_explanation}, {"ping", render_ping},     {"metrics", render_values},
-      {"buffers", render_values}};
+      {"status", render_status},       {"peers", render_peers},    {"candidates", render_candidates},
+      {"mappings", render_mappings},   {"checks", render_checks},  {"plugins", render_plugins},
+      {"explain", render_explanation}, {"ping", render_ping},      {"metrics", render_values},
+      {"buffers", render_values},      {"friends", render_friends}};
   if (const auto found = renderers.find(method); found != renderers.end()) return found->second(result);
   if (result.is_string()) return printable(result.get<std::string>()) + "\n";
   if (const std::string message = text(result, "message"); message != "-") return printable(message) + "\n";

@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 #include <unordered_map>
 
+#include "daemon/friend_methods.hpp"
 #include "daemon/ping_operation.hpp"
 #include "dataplane/forwarder.hpp"
 #include "protocol/json.hpp"
@@ -86,6 +87,10 @@ Result<Json> explain(ControlTarget& target, const Json& params) {
   return protocol::success(node::explain_report(**peer, target.now()));
 }
 
+Result<Json> friends(ControlTarget& target, const Json&) {
+  return protocol::success(node::friends_report(target.node()));
+}
+
 Result<Json> plugins(ControlTarget& target, const Json&) {
   Json list = Json::array();
   for (const plugin::PluginView& view : target.plugins().list()) {
@@ -133,6 +138,8 @@ Result<Json> metrics(ControlTarget& target, const Json&) {
                                   {"handshakes_bad_mac1", counters.handshakes_bad_mac1},
                                   {"handshakes_not_authentic", counters.handshakes_not_authentic},
                                   {"handshakes_unknown_peer", counters.handshakes_unknown_peer},
+                                  {"handshakes_blocked", counters.handshakes_blocked},
+                                  {"impostors", counters.impostors},
                                   {"cookies_sent", counters.cookies_sent}}},
                                 {"peers", std::move(peers)}});
 }
@@ -207,7 +214,7 @@ const std::unordered_map<std::string, Query>& queries() {
   static const std::unordered_map<std::string, Query> table{
       {"status", status},   {"peers", peers},     {"candidates", candidates}, {"mappings", mappings},
       {"checks", checks},   {"explain", explain}, {"plugins", plugins},       {"plugin.list", plugins},
-      {"metrics", metrics}, {"buffers", buffers},
+      {"metrics", metrics}, {"buffers", buffers}, {"friends", friends},
   };
   return table;
 }
@@ -231,7 +238,7 @@ ControlSocket::Handler make_control_handler(ControlTarget& target) {
     handler.read_only_methods.insert(name);
   for (const auto& [name, call] : changes())
     handler.changing_methods.insert(name);
-  handler.changing_methods.insert({"leave", "ping"});
+  handler.changing_methods.insert({"leave", "ping", "friend.add", "friend.remove"});
   handler.call = [&target](const std::string& method, const Json& params, const PeerCredentials&,
                            ControlSocket::Completion done, ControlSocket::Progress progress) {
     if (const auto at = queries().find(method); at != queries().end())
@@ -243,6 +250,8 @@ ControlSocket::Handler make_control_handler(ControlTarget& target) {
       target.node().leave(target.now());
       return target.pump();
     }
+    if (method == "friend.add") return add_friend(target, params, std::move(done));
+    if (method == "friend.remove") return remove_friend(target, params, std::move(done));
     start_ping(target, params, std::move(done), std::move(progress));
   };
   return handler;

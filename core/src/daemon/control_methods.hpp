@@ -30,6 +30,9 @@ class ControlTarget {
   virtual void pump() = 0;
   /// Calls `done` once leaving is complete.
   virtual void on_left(std::function<void()> done) = 0;
+  using FriendDone = std::function<void(const node::FriendAnswered&)>;
+  /// Calls `done` with the answer to Node::add_friend() or remove_friend(). To be called before pump().
+  virtual void on_friend_answered(std::uint64_t ticket, FriendDone done) = 0;
 };
 
 /// The methods behind the `causeway` command, one per sub-command, and which of them only read.

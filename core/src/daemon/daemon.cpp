@@ -9,6 +9,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <csignal>
 #include <cstdio>
+#include <map>
 
 #include "base/log.hpp"
 #include "base/random.hpp"
@@ -94,6 +95,9 @@ class Daemon final : public ControlTarget {
   asio::io_context& context() override { return context_; }
   Now now() const override { return read_clocks(); }
   void on_left(std::function<void()> done) override { left_.push_back(std::move(done)); }
+  void on_friend_answered(std::uint64_t ticket, FriendDone done) override {
+    friend_waiters_.emplace(ticket, std::move(done));
+  }
 
   /// Obeys what the node asks for until it asks no more. Actions can lead to new ones at once: those are
   /// obeyed by the outermost call.
@@ -147,6 +151,7 @@ class Daemon final : public ControlTarget {
   link::TlsClient link_;
   std::unique_ptr<ControlSocket> control_;
   std::vector<std::function<void()>> left_;
+  std::map<std::uint64_t, FriendDone> friend_waiters_;  ///< by ticket
   SteadyTime under_load_until_{};
   bool is_pumping_ = false;
   bool is_joining_ = false;  ///< told to join and not registered since: a refusal ends the daemon
@@ -397,6 +402,11 @@ void Daemon::obey(node::NodeAction& action) {
             complain(state_.save_state(std::move(save.state)));
           },
           [&](node::CoverTimestamp& cover) { complain(state_.cover_timestamp(cover.stamp)); },
+          [&](node::SaveFriends& save) { complain(state_.save_friends(std::move(save.friends))); },
+          [&](node::FriendAnswered& answer) {
+            const auto waiting = friend_waiters_.extract(answer.ticket);
+            if (!waiting.empty()) waiting.mapped()(answer);
+          },
           [&](node::JoinRefused& refused) {
             log::error("link", "{}", refused.reason);
             if (!is_joining_) return;

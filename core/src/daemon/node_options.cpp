@@ -36,6 +36,7 @@ node::Node::Options node_options(const Config& config, const store::StateDirecto
   node::Node::Options options;
   options.keys = state.keys();
   options.state = state.state();
+  options.friends = state.friends();
   options.wished_name = config.name.value_or(host_name());
   options.extra_stun_servers = config.stun_servers;
   for (const WireguardPeer& peer : config.wireguard_peers)

@@ -35,6 +35,10 @@ class Ping : public std::enable_shared_from_this<Ping> {
   void start() {
     const Now now = target_.now();
     const peer::Peer* peer = target_.node().find_peer(name_);
+    if (peer && peer->state() == peer::PeerState::blocked) {
+      return done_(
+          Error{name_ + " is blocked (" + peer->state_reason() + "): `causeway peers` says what to do"});
+    }
     const auto address =
         peer ? std::optional{peer->description().virtual_address} : net::IpAddress::parse(name_);
     if (!address || !target_.node().request_connection(*address, now)) {

@@ -45,7 +45,7 @@ Result<NodeDescription> NodeVerifier::verify(const protocol::NodeInfo& node, Wal
   }
 
   NodeDescription described{node.virtual_address,       record->name, node.online, *record,
-                            from_wire(node.candidates), node.record};
+                            from_wire(node.candidates), node.record,  node.user};
   return described;
 }
 

@@ -25,7 +25,8 @@ struct NodeDescription {
   protocol::NodeRecord record;
   std::vector<ice::Candidate> candidates;
   protocol::SignedRecord signed_record =
-      {};  ///< what `record` was read from, to be stored or shown to others
+      {};                 ///< what `record` was read from, to be stored or shown to others
+  std::string user = {};  ///< whose node it is, by the server's word alone
 };
 
 /// Newest serial per identity, as far as this node has seen.

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "base/time.hpp"
 #include "net/endpoint.hpp"
@@ -18,7 +19,8 @@ enum class RequestKind : std::uint8_t {
   query,
   connect,
   deregister,
-  ping
+  ping,
+  change_friend
 };
 
 /// A request on its way.
@@ -26,13 +28,15 @@ struct PendingRequest {
   RequestKind kind;
   SteadyTime deadline;
   net::IpAddress address = {};  ///< of a connect
+  std::uint64_t ticket = 0;     ///< of a change_friend
 };
 
 /// Requests of one connection by id. Ids go on counting over connections, so that a late reply names nothing.
 class PendingRequests {
  public:
-  std::uint64_t add(RequestKind kind, SteadyTime deadline, const net::IpAddress& address = {}) {
-    requests_.emplace(next_id_, PendingRequest{kind, deadline, address});
+  std::uint64_t add(RequestKind kind, SteadyTime deadline, const net::IpAddress& address = {},
+                    std::uint64_t ticket = 0) {
+    requests_.emplace(next_id_, PendingRequest{kind, deadline, address, ticket});
     return next_id_++;
   }
   std::optional<PendingRequest> take(std::uint64_t id) {
@@ -41,6 +45,14 @@ class PendingRequests {
     const PendingRequest taken = found->second;
     requests_.erase(found);
     return taken;
+  }
+  /// Of the changes that will get no answer any more.
+  std::vector<std::uint64_t> tickets() const {
+    std::vector<std::uint64_t> tickets;
+    for (const auto& [id, request] : requests_) {
+      if (request.kind == RequestKind::change_friend) tickets.push_back(request.ticket);
+    }
+    return tickets;
   }
   bool has(RequestKind kind) const {
     for (const auto& [id, request] : requests_) {

@@ -41,6 +41,11 @@ Refusal explain_refusal(const protocol::RpcError& error) {
               "\"name\" in the configuration)"};
     case ErrorCode::pool_exhausted:
       return {false, "the server has no free virtual address: a larger pool is needed there"};
+    case ErrorCode::no_such_user:
+      return {false,
+              fmt::format("{}: `causeway peers` lists the nodes known; a user is there once a token was made "
+                          "for him (`causeway-server token --user NAME`)",
+                          printable(error.message))};
     case ErrorCode::try_later:
       return {false, "the server is busy"};
     default:

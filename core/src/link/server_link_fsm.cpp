@@ -58,6 +58,10 @@ void ServerLinkFsm::State::open(Now now) {
 
 void ServerLinkFsm::State::close() {
   if (std::exchange(has_connection, false)) actions.emplace_back(CloseConnection{});
+  for (const std::uint64_t ticket : pending.tickets()) {
+    actions.emplace_back(
+        FriendChangeAnswered{ticket, "", "the server was lost before it answered: try again"});
+  }
   pending.clear();
   connects_in_flight = 0;
   connect_deadline.reset();
@@ -288,6 +292,20 @@ void ServerLinkFsm::disconnect(const net::IpAddress& virtual_address) {
 void ServerLinkFsm::refresh_directory(Now now) {
   State& s = *state_;
   if (s.state == LinkState::online && !s.pending.has(RequestKind::query)) s.send_query(std::nullopt, now);
+}
+
+void ServerLinkFsm::change_friend(std::uint64_t ticket, const std::string& name, bool listed, Now now) {
+  State& s = *state_;
+  if (s.state != LinkState::online) {
+    s.actions.emplace_back(FriendChangeAnswered{ticket, "",
+                                                "the server keeps the friend list and is not reached: try "
+                                                "again when `causeway status` shows online"});
+    return;
+  }
+  const std::uint64_t id = s.pending.add(RequestKind::change_friend, now.steady + kReplyTimeout, {}, ticket);
+  s.actions.emplace_back(SendLine{protocol::make_request(
+      id, listed ? method::kFriendsAdd : method::kFriendsRemove, protocol::FriendParams{name}.to_json())});
+  s.last_sent = now.steady;
 }
 
 std::optional<LinkAction> ServerLinkFsm::poll_action() {

@@ -68,9 +68,24 @@ struct PeerUnreachable {
   net::IpAddress virtual_address;
   std::string reason;
 };
+/// The friend list of our user as the server has it: after each registration and each change.
+struct FriendsTold {
+  std::string user;
+  std::vector<std::string> friends;
+  std::vector<std::string> pending;  ///< those of them who have not listed us
+  bool friends_only = false;         ///< the network lets us reach none but our own and mutual friends' nodes
+};
+/// The end of change_friend().
+struct FriendChangeAnswered {
+  std::uint64_t ticket = 0;
+  std::string user;   ///< who was meant; empty on an error
+  std::string error;  ///< for the user
+  bool no_such_user = false;
+};
 struct Deregistered {};
-using LinkAction = std::variant<OpenConnection, SendLine, CloseConnection, LinkStateChanged, Registered,
-                                PeerDescribed, PeerOffered, PeerGone, PeerUnreachable, Deregistered>;
+using LinkAction =
+    std::variant<OpenConnection, SendLine, CloseConnection, LinkStateChanged, Registered, PeerDescribed,
+                 PeerOffered, PeerGone, PeerUnreachable, FriendsTold, FriendChangeAnswered, Deregistered>;
 
 /// The node's side of the conversation with the address server: connects and reconnects with full-jitter
 /// backoff (cap 5 s for the first two minutes of an outage, then 60 s; reset by a successful register),
@@ -120,6 +135,10 @@ class ServerLinkFsm {
   /// Asks for the list of all nodes now, not only at its next turn (at registration, then at least every 30
   /// s). PeerDescribed follows for each.
   void refresh_directory(Now now);
+
+  /// Puts a user, named by himself or by a node of his, on our user's friend list or takes him off.
+  /// FriendChangeAnswered with this ticket follows, at once when the server is not there.
+  void change_friend(std::uint64_t ticket, const std::string& name, bool listed, Now now);
 
   std::optional<LinkAction> poll_action();
   LinkState state() const;

@@ -62,9 +62,31 @@ void ServerLinkFsm::State::on_reply(const protocol::Reply& reply, Now now) {
       return send_update_if_needed(now);
     case RequestKind::deregister:
       return finish_leaving("left the network");
+    case RequestKind::change_friend:
+      return on_friends_told(result, request->ticket, now);
     case RequestKind::ping:
       return;
   }
+}
+
+/// The reply to a change (with its ticket) or a notification (0).
+void ServerLinkFsm::State::on_friends_told(const protocol::Json& list, std::uint64_t ticket, Now now) {
+  auto read = protocol::FriendList::parse(list);
+  if (!read) {
+    if (ticket != 0) {
+      actions.emplace_back(FriendChangeAnswered{
+          ticket, "", fmt::format("the server's reply cannot be read ({})", read.error().message)});
+    }
+    return on_malformed(read.error().message, now);
+  }
+  friends = std::move(read->friends);
+  pending_friends = std::move(read->pending);
+  tell_friends();
+  if (ticket != 0) actions.emplace_back(FriendChangeAnswered{ticket, std::move(read->user), ""});
+}
+
+void ServerLinkFsm::State::tell_friends() {
+  actions.emplace_back(FriendsTold{user, friends, pending_friends, friends_only});
 }
 
 void ServerLinkFsm::State::on_error(const PendingRequest& request, const protocol::RpcError& error, Now now) {
@@ -93,6 +115,10 @@ void ServerLinkFsm::State::on_error(const PendingRequest& request, const protoco
     case RequestKind::query:
       query_at = now.steady + kDirectoryInterval;
       return;
+    case RequestKind::change_friend:
+      actions.emplace_back(FriendChangeAnswered{request.ticket, "", explain_refusal(error).sentence,
+                                                error.code == ErrorCode::no_such_user});
+      break;
     case RequestKind::update:
     case RequestKind::ping:
       break;
@@ -111,7 +137,12 @@ void ServerLinkFsm::State::on_authenticated(const protocol::Json& result, Now no
     return fail(fmt::format("its reply to authenticate cannot be read ({})", read.error().message), now);
   enrolled = true;
   name = std::move(read->name);
+  user = std::move(read->user);
   friends = std::move(read->friends);
+  pending_friends = std::move(read->pending);
+  const auto& permissions = read->permissions;
+  friends_only =
+      std::find(permissions.begin(), permissions.end(), protocol::kReachFriends) != permissions.end();
   keepalive = std::chrono::seconds(read->keepalive_s);
   change(LinkState::registering, fmt::format("registering with the server {}", server_name()));
   send_register(now);
@@ -129,6 +160,7 @@ void ServerLinkFsm::State::on_registered(const protocol::Json& result, Now now) 
   change(LinkState::online, fmt::format("registered with the server {}", server_name()));
   actions.emplace_back(
       Registered{virtual_address, read->prefix, name, std::move(read->stun), std::move(read->turn), friends});
+  tell_friends();
   send_update_if_needed(now);
   for (auto& [address, wish] : wishes) {
     wish.in_flight = false;
@@ -207,6 +239,7 @@ void ServerLinkFsm::State::on_notification(const protocol::Notification& notific
       actions.emplace_back(PeerOffered{std::move(*described), read->ufrag});
     return;
   }
+  if (notification.method == method::kFriendsChanged) return on_friends_told(notification.params, 0, now);
   if (notification.method != method::kPeerChanged) return;  // of a newer server
   const auto read = protocol::PeerChanged::parse(notification.params);
   if (!read) return on_malformed(read.error().message, now);

@@ -79,6 +79,8 @@ struct ServerLinkFsm::State {
   void on_connect_result(const net::IpAddress& address, const protocol::Json& result, Now now);
   void on_connect_error(const net::IpAddress& address, const protocol::RpcError& error, Now now);
   void on_notification(const protocol::Notification& notification, Now now);
+  void on_friends_told(const protocol::Json& list, std::uint64_t ticket, Now now);
+  void tell_friends();
   void on_malformed(std::string_view what, Now now);
   std::optional<NodeDescription> believe(const protocol::NodeInfo& node, Now now,
                                          std::string* reason = nullptr);
@@ -116,7 +118,10 @@ struct ServerLinkFsm::State {
   std::size_t nodes_listed = 0;
   unsigned pages = 0;
   std::string name;
+  std::string user;
   std::vector<std::string> friends;
+  std::vector<std::string> pending_friends;
+  bool friends_only = false;
   net::IpAddress virtual_address;
 };
 

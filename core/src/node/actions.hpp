@@ -11,6 +11,7 @@
 #include "net/endpoint.hpp"
 #include "path/path.hpp"
 #include "peer/peer.hpp"
+#include "store/friend_state.hpp"
 #include "store/node_state.hpp"
 
 /// All that a node asks of the world around it. The driver obeys in order.
@@ -59,6 +60,16 @@ struct SaveState {
 struct CoverTimestamp {
   session::Tai64n stamp;
 };
+/// To be on disk before the next action is obeyed.
+struct SaveFriends {
+  store::FriendState friends;
+};
+/// The end of add_friend() or remove_friend().
+struct FriendAnswered {
+  std::uint64_t ticket = 0;
+  std::string user;   ///< who was meant; empty on an error
+  std::string error;  ///< for the user
+};
 /// The server refused the token or identity: a daemon that was just told to join ends with this error.
 struct JoinRefused {
   std::string reason;
@@ -69,6 +80,6 @@ struct Left {};
 using NodeAction = std::variant<peer::SendDatagram, dataplane::Command, link::OpenConnection, link::SendLine,
                                 link::CloseConnection, ConfigureInterface, ClearInterface, AddRoute,
                                 PublishNames, UpdateSources, RankCandidates, ScorePeerPaths, OfferToSources,
-                                SaveState, CoverTimestamp, JoinRefused, Left>;
+                                SaveState, CoverTimestamp, SaveFriends, FriendAnswered, JoinRefused, Left>;
 
 }  // namespace causeway::node

@@ -1,6 +1,7 @@
 #include "node/node.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/log.hpp"
 #include "crypto/ed25519.hpp"
@@ -15,7 +16,6 @@ namespace {
 constexpr Duration kLookupPatience = 15s;
 /// Addresses asked for at the same time: a port scan of the prefix must not become a flood of questions.
 constexpr std::size_t kMaxLookups = 256;
-constexpr std::size_t kMaxPeers = 10'000;
 /// What stock WireGuard leaves of 1,500 over IPv6; wg-quick's default.
 constexpr std::uint16_t kWireguardMtu = 1420;
 
@@ -53,7 +53,8 @@ Node::Node(Options options, RandomSource& random)
       timestamps_(state_.timestamp),
       indices_(random),
       inbox_(session_keys_, random),
-      peer_context_{session_keys_, identity_, timestamps_, indices_, random, bases_, options_.ice} {}
+      peer_context_{session_keys_, identity_, timestamps_, indices_, random, bases_, options_.ice},
+      friends_(options_.friends) {}
 
 Node::~Node() = default;
 
@@ -72,12 +73,15 @@ NodeStatus Node::status() const {
 
 const peer::Peer* Node::find_peer(std::string_view name_or_address) const {
   const auto address = net::IpAddress::parse(name_or_address);
+  const peer::Peer* blocked = nullptr;
   for (const auto& [id, peer] : peers_) {
     const auto& description = peer->description();
-    if (address ? description.virtual_address == *address : description.name == name_or_address)
-      return peer.get();
+    if (address ? description.virtual_address != *address : description.name != name_or_address) continue;
+    // An impostor stands back behind the node whose name it has.
+    if (peer->state() != peer::PeerState::blocked) return peer.get();
+    blocked = peer.get();
   }
-  return nullptr;
+  return blocked;
 }
 
 peer::Peer* Node::peer_with(dataplane::PeerId id) {
@@ -118,6 +122,9 @@ void Node::make_link(Now now) {
     return;
   }
   enrolment_ = *token;
+  for (const auto& [ticket, wish] : std::exchange(friend_wishes_, {}))
+    actions_.emplace_back(FriendAnswered{ticket, "", "the node joins anew: try again afterwards"});
+  if (friends_.set_network(token->network)) save_friends();
   link_ = std::make_unique<link::ServerLinkFsm>(
       link::ServerLinkFsm::Options{.enrolment = *token,
                                    .enrolled = state_.enrolment->enrolled,
@@ -273,6 +280,10 @@ void Node::on_send_failed(net::BaseId base, const net::Endpoint& to, Now now) {
 
 bool Node::request_connection(const net::IpAddress& address, Now now) {
   if (peer::Peer* peer = peer_at(address)) {
+    if (peer->state() == peer::PeerState::blocked) {
+      actions_.emplace_back(dataplane::Command{dataplane::RefuseDestination{address}});
+      return false;
+    }
     peer->on_session_wanted(now);
     obey_peer(*peer, now);
     run(now);
@@ -324,6 +335,10 @@ void Node::on_handshake(const dataplane::ControlDatagram& datagram, bool under_l
                    peer::Peer* peer = at == peer_by_key_.end() ? nullptr : peer_with(at->second);
                    if (!peer) {
                      ++counters_.handshakes_unknown_peer;
+                     return;
+                   }
+                   if (peer->state() == peer::PeerState::blocked) {
+                     ++counters_.handshakes_blocked;
                      return;
                    }
                    peer->on_initiation(initiation, datagram.base, datagram.from, now);
@@ -427,6 +442,8 @@ void Node::obey_link(Now now) {
                            dataplane::Command{dataplane::RefuseDestination{unreachable.virtual_address}});
                      }
                    },
+                   [&](link::FriendsTold& told) { on_friends_told(told, now); },
+                   [&](link::FriendChangeAnswered& answer) { on_friend_change_answered(answer, now); },
                    [&](link::Deregistered&) {
                      remove_all_peers(now);
                      state_.virtual_address.reset();
@@ -470,13 +487,26 @@ peer::Peer* Node::admit(const link::NodeDescription& node, Now now) {
   // A key of small order makes every shared secret zero: nobody honest has one.
   if (!crypto::shared_secret(session_keys_.secret, record.session_key)) return nullptr;
 
+  const FriendBook::Verdict verdict = friends_.judge(node);
+  if (verdict.changed) save_friends();
+  if (verdict.standing == FriendBook::Standing::impostor) {
+    block_impostor(node, verdict.friend_user, now);
+    return nullptr;
+  }
+
   peer::Peer* peer = peer_at(node.virtual_address);
-  if (peer && (peer->description().session_key != record.session_key ||
-               peer->description().identity != record.identity)) {
+  if (peer &&
+      (peer->state() == peer::PeerState::blocked || peer->description().session_key != record.session_key ||
+       peer->description().identity != record.identity)) {
     remove_peer(peer->id(), now);  // the address changed hands, or the node started anew
     peer = nullptr;
   }
   if (const auto same_key = peer_by_key_.find(record.session_key); !peer && same_key != peer_by_key_.end()) {
+    const peer::Peer* other = peer_with(same_key->second);
+    // Two identities with one session key: nobody honest has another's, and who came first stays.
+    if (other && other->state() != peer::PeerState::blocked &&
+        other->description().identity != record.identity)
+      return nullptr;
     remove_peer(same_key->second, now);  // the node has another address now
   }
   if (!peer) {
@@ -488,6 +518,7 @@ peer::Peer* Node::admit(const link::NodeDescription& node, Now now) {
         net::Prefix::containing(node.virtual_address, node.virtual_address.is_v4() ? 32 : 128)};
     description.session_key = record.session_key;
     description.identity = record.identity;
+    description.user = verdict.friend_user.empty() ? node.user : verdict.friend_user;
     peer = &add_peer(std::move(description), now);
     publish_forwarding();
     publish_names();
@@ -587,6 +618,7 @@ void Node::publish_forwarding() {
   if (state_.virtual_address) table->local_addresses.push_back(*state_.virtual_address);
   if (state_.on_link) table->on_link.push_back(*state_.on_link);
   for (const auto& [id, peer] : peers_) {
+    if (peer->state() == peer::PeerState::blocked) continue;
     for (const net::Prefix& prefix : peer->description().allowed_ips)
       table->entries.push_back({prefix, id});
   }
@@ -599,7 +631,8 @@ void Node::publish_names() {
     publish.names.emplace_back(state_.name, *state_.virtual_address);
   for (const auto& [id, peer] : peers_) {
     const auto& description = peer->description();
-    if (!description.name.empty() && description.kind == session::PeerKind::causeway) {
+    if (!description.name.empty() && description.kind == session::PeerKind::causeway &&
+        peer->state() != peer::PeerState::blocked) {
       publish.names.emplace_back(description.name, description.virtual_address);
     }
   }

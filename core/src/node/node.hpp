@@ -15,6 +15,7 @@
 #include "link/server_link_fsm.hpp"
 #include "node/actions.hpp"
 #include "node/candidate_book.hpp"
+#include "node/friend_book.hpp"
 #include "node/transaction_table.hpp"
 #include "peer/peer.hpp"
 #include "session/handshake.hpp"
@@ -36,7 +37,8 @@ class Node {
  public:
   struct Options {
     store::NodeKeys keys;
-    store::NodeState state;  ///< as stored; the token inside is what start() joins with
+    store::NodeState state;           ///< as stored; the token inside is what start() joins with
+    store::FriendState friends = {};  ///< as stored
     std::string wished_name;
     std::vector<net::Endpoint> extra_stun_servers;    ///< from the configuration
     std::vector<peer::PeerDescription> static_peers;  ///< stock WireGuard
@@ -83,6 +85,12 @@ class Node {
   void probe(dataplane::PeerId peer, Now now);
   void set_extra_stun_servers(std::vector<net::Endpoint> servers, Now now);
 
+  /// Puts a user, named by himself or by a node of his, on our user's friend list, or takes him off and
+  /// forgets his pins. With a key, only the keys so given are his. FriendAnswered with the returned ticket
+  /// follows.
+  std::uint64_t add_friend(std::string name, std::optional<crypto::IdentityPublicKey> key, Now now);
+  std::uint64_t remove_friend(std::string name, Now now);
+
   std::optional<NodeAction> poll_action();
 
   // ---- views ----
@@ -92,6 +100,7 @@ class Node {
   const link::ServerLinkFsm* link() const { return link_.get(); }
   const std::string& link_reason() const { return link_reason_; }
   const store::NodeState& state() const { return state_; }
+  const FriendBook& friends() const { return friends_; }
   const session::LocalKeys& session_keys() const { return session_keys_; }
   const crypto::IdentityPublicKey& identity() const { return identity_; }
   /// Ours, from the server or the configuration.
@@ -106,11 +115,13 @@ class Node {
 
   struct Counters {
     std::uint64_t stun_unclaimed = 0, handshakes_malformed = 0, handshakes_bad_mac1 = 0, cookies_sent = 0,
-                  handshakes_not_authentic = 0, handshakes_unknown_peer = 0, initiations_refused = 0;
+                  handshakes_not_authentic = 0, handshakes_unknown_peer = 0, handshakes_blocked = 0,
+                  impostors = 0;
   };
   const Counters& counters() const { return counters_; }
 
  private:
+  static constexpr std::size_t kMaxPeers = 10'000;
   /// An address that a packet waits for and no peer is known to have: the server has been asked.
   struct Lookup {
     std::string ufrag;
@@ -128,6 +139,12 @@ class Node {
   /// refused.
   peer::Peer* admit(const link::NodeDescription& node, Now now);
   peer::Peer& add_peer(peer::PeerDescription description, Now now);
+  void block_impostor(const link::NodeDescription& node, const std::string& friend_user, Now now);
+  void on_friends_told(const link::FriendsTold& told, Now now);
+  void on_friend_change_answered(const link::FriendChangeAnswered& answer, Now now);
+  std::uint64_t change_friend(std::string name, std::optional<crypto::IdentityPublicKey> key, bool listed,
+                              Now now);
+  void remove_blocked_peers(Now now);
   void remove_peer(dataplane::PeerId id, Now now);
   void remove_all_peers(Now now);
   void forget_lookup(const net::IpAddress& address);
@@ -136,6 +153,7 @@ class Node {
   void publish_stun_servers();
   void rank_candidates();
   void save_state() { actions_.emplace_back(SaveState{state_}); }
+  void save_friends() { actions_.emplace_back(SaveFriends{friends_.state()}); }
   peer::Peer* peer_at(const net::IpAddress& address);
   peer::Peer* peer_with(dataplane::PeerId id);
 
@@ -160,6 +178,14 @@ class Node {
   std::unordered_map<net::IpAddress, dataplane::PeerId> peer_by_address_;
   std::unordered_map<std::string, dataplane::PeerId> peer_by_ufrag_;
   std::map<net::IpAddress, Lookup> lookups_;
+  FriendBook friends_;
+  struct FriendWish {
+    std::string name;
+    std::optional<crypto::IdentityPublicKey> key;
+    bool listed;
+  };
+  std::map<std::uint64_t, FriendWish> friend_wishes_;  ///< by ticket
+  std::uint64_t next_ticket_ = 1;
   std::uint32_t next_peer_ = 1;
   Counters counters_;
   std::deque<NodeAction> actions_;

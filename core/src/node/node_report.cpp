@@ -54,24 +54,35 @@ Json path_report(const peer::Peer& peer, const peer::LocalBases& bases, Now now)
   return path;
 }
 
-Json peer_report(const peer::Peer& peer, const peer::LocalBases& bases, Now now) {
+/// What the user can do about a peer that is blocked.
+std::string hint_for(const peer::Peer& peer) {
+  if (peer.state() != peer::PeerState::blocked) return "";
+  const std::string& user = peer.description().user;
+  return "somebody else answers for a friend; if it was installed anew: `causeway friend remove " + user +
+         "`, then `causeway friend add " + user + "`";
+}
+
+Json peer_report(const Node& node, const peer::Peer& peer, Now now) {
   const auto& description = peer.description();
   const auto& counters = peer.counters();
   const auto last_handshake = peer.last_handshake();
-  return {{"name", description.name},
-          {"virtual_address", description.virtual_address.to_string()},
-          {"kind", description.kind == session::PeerKind::causeway ? "causeway" : "wireguard"},
-          {"state", peer::to_string(peer.state())},
-          {"reason", peer.state_reason()},
-          {"friend", false},
-          {"public_key", description.session_key.to_base64()},
-          {"identity", description.identity ? Json(description.identity->to_base64()) : Json(nullptr)},
-          {"path", path_report(peer, bases, now)},
-          {"last_handshake", wall(last_handshake, now)},
-          {"tx_bytes", counters.tx_bytes.load(std::memory_order_relaxed)},
-          {"rx_bytes", counters.rx_bytes.load(std::memory_order_relaxed)},
-          {"tx_packets", counters.tx_packets.load(std::memory_order_relaxed)},
-          {"rx_packets", counters.rx_packets.load(std::memory_order_relaxed)}};
+  return {
+      {"name", description.name},
+      {"virtual_address", description.virtual_address.to_string()},
+      {"kind", description.kind == session::PeerKind::causeway ? "causeway" : "wireguard"},
+      {"state", peer::to_string(peer.state())},
+      {"reason", peer.state_reason()},
+      {"hint", hint_for(peer)},
+      {"user", description.user.empty() ? Json(nullptr) : Json(description.user)},
+      {"friend", peer.state() != peer::PeerState::blocked && node.friends().is_friend(description.identity)},
+      {"public_key", description.session_key.to_base64()},
+      {"identity", description.identity ? Json(description.identity->to_base64()) : Json(nullptr)},
+      {"path", path_report(peer, node.bases(), now)},
+      {"last_handshake", wall(last_handshake, now)},
+      {"tx_bytes", counters.tx_bytes.load(std::memory_order_relaxed)},
+      {"rx_bytes", counters.rx_bytes.load(std::memory_order_relaxed)},
+      {"tx_packets", counters.tx_packets.load(std::memory_order_relaxed)},
+      {"rx_packets", counters.rx_packets.load(std::memory_order_relaxed)}};
 }
 
 Json candidate_report(const ice::Candidate& candidate) {
@@ -85,7 +96,7 @@ Json candidate_report(const ice::Candidate& candidate) {
 Json peers_report(const Node& node, Now now) {
   Json list = Json::array();
   for (const auto& [id, peer] : node.peers())
-    list.push_back(peer_report(*peer, node.bases(), now));
+    list.push_back(peer_report(node, *peer, now));
   return list;
 }
 
@@ -98,7 +109,9 @@ Json status_report(const Node& node, const InterfaceFacts& interface, Now now) {
               {"reason", node.link_reason()}};
   }
   const auto address = node.virtual_address();
+  const std::string& user = node.friends().state().user;
   return {{"name", node.state().name},
+          {"user", user.empty() ? Json(nullptr) : Json(user)},
           {"virtual_address", address ? Json(address->to_string()) : Json(nullptr)},
           {"interface", interface.name},
           {"mtu", interface.mtu},

@@ -17,6 +17,9 @@ struct InterfaceFacts {
 
 nlohmann::json status_report(const Node& node, const InterfaceFacts& interface, Now now);
 nlohmann::json peers_report(const Node& node, Now now);
+/// Our user's friends with their nodes, as far as they are known here.
+nlohmann::json friends_report(const Node& node);
+nlohmann::json friend_report(const Node& node, const store::Friend& known);
 nlohmann::json candidates_report(const Node& node);
 nlohmann::json candidates_report(const peer::Peer& peer);
 nlohmann::json mappings_report(const Node& node);

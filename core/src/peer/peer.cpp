@@ -153,6 +153,11 @@ void Peer::release(std::string_view reason, Now now) {
   run(now);
 }
 
+void Peer::block(std::string_view reason, Now now) {
+  release(reason, now);
+  set_state(PeerState::blocked, reason);
+}
+
 void Peer::start_agent(std::string ufrag, Now now) {
   paths_.clear();
   const ice::Role role = context_.identity < description_.identity.value_or(crypto::IdentityPublicKey{})

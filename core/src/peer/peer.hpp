@@ -44,6 +44,7 @@ struct PeerDescription {
   crypto::PresharedKey preshared;
   std::optional<Duration> persistent_keepalive;
   std::optional<net::Endpoint> endpoint;  ///< stock WireGuard: where to start
+  std::string user = {};  ///< whose node it is, as the server says; of a blocked one, whose place it takes
 };
 
 /// One local base as its driver opened it.
@@ -116,6 +117,8 @@ class Peer {
   void probe_selected(Now now);
   /// Ends checks, session and path, keeps the description.
   void release(std::string_view reason, Now now);
+  /// As release(), and nothing of it is answered or believed any more.
+  void block(std::string_view reason, Now now);
 
   // ---- from the network ----
   void on_stun(net::BaseId base, const net::Endpoint& from, ByteView message, Now now);

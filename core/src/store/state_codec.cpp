@@ -147,6 +147,29 @@ KnownPeer read_peer(const Json& json) {
   return peer;
 }
 
+Pin read_pin(const Json& json) {
+  ObjectReader object(json, "pins");
+  Pin pin;
+  pin.identity = read_key<crypto::IdentityPublicKey>(object, "identity");
+  pin.name = object.text("name");
+  pin.address = parse_optional<net::IpAddress>(object, "address");
+  pin.serial = object.number("serial", std::numeric_limits<std::uint64_t>::max());
+  pin.given = object.boolean("given");
+  object.finish();
+  return pin;
+}
+
+Friend read_friend(const Json& json) {
+  ObjectReader object(json, "friends");
+  Friend read{object.text("user"), object.boolean("listed"), object.boolean("mutual")};
+  const Json& pins = object.member("pins");
+  if (!pins.is_array() || pins.size() > kMaxPinsPerFriend) throw BadMember{"pins"};
+  for (const Json& entry : pins)
+    read.pins.push_back(read_pin(entry));
+  object.finish();
+  return read;
+}
+
 }  // namespace
 
 Json encode(const NodeKeys& keys) {
@@ -188,6 +211,28 @@ Json encode(const std::vector<KnownPeer>& peers) {
   return list;
 }
 
+Json encode(const FriendState& state) {
+  Json friends = Json::array();
+  for (const Friend& entry : state.friends) {
+    Json pins = Json::array();
+    for (const Pin& pin : entry.pins) {
+      pins.push_back({{"identity", to_base64(pin.identity.bytes)},
+                      {"name", pin.name},
+                      {"address", text_or_null(pin.address)},
+                      {"serial", pin.serial},
+                      {"given", pin.given}});
+    }
+    friends.push_back({{"user", entry.user},
+                       {"listed", entry.listed},
+                       {"mutual", entry.mutual},
+                       {"pins", std::move(pins)}});
+  }
+  return {{"network", state.network},
+          {"user", state.user},
+          {"friends_only", state.friends_only},
+          {"friends", std::move(friends)}};
+}
+
 Result<NodeKeys> decode_keys(const Json& content) {
   return guarded<NodeKeys>([&] {
     ObjectReader object(content, "content");
@@ -200,6 +245,19 @@ Result<NodeKeys> decode_keys(const Json& content) {
 
 Result<NodeState> decode_state(const Json& content) {
   return guarded<NodeState>([&] { return read_state(content); });
+}
+
+Result<FriendState> decode_friends(const Json& content) {
+  return guarded<FriendState>([&] {
+    ObjectReader object(content, "content");
+    FriendState state{object.text("network"), object.text("user"), object.boolean("friends_only"), {}};
+    const Json& friends = object.member("friends");
+    if (!friends.is_array() || friends.size() > kMaxFriendEntries) throw BadMember{"friends"};
+    for (const Json& entry : friends)
+      state.friends.push_back(read_friend(entry));
+    object.finish();
+    return state;
+  });
 }
 
 Result<std::vector<KnownPeer>> decode_known_peers(const Json& content) {

@@ -21,6 +21,7 @@ namespace {
 constexpr std::string_view kVersion = "causeway state 1\n";
 constexpr std::size_t kMaxSmallFile = 256 * 1024;
 constexpr std::size_t kMaxPeersFile = 64 * 1024 * 1024;
+constexpr std::size_t kMaxFriendsFile = 4 * 1024 * 1024;
 constexpr unsigned kPrivate = 0600;
 
 /// The directory exists, is one, is ours to use, and nobody else can put files into it.
@@ -87,6 +88,8 @@ constexpr std::string_view kStateAdvice =
     "restore it from a backup, or remove this file and join again with a token";
 constexpr std::string_view kPeersAdvice =
     "remove this file; it is filled again while the server is reachable";
+constexpr std::string_view kFriendsAdvice =
+    "restore it from a backup, or remove this file: friends are then who they are when seen next";
 
 template <class T>
 Result<void> save_sealed(const std::filesystem::path& file, std::string_view kind, const T& value) {
@@ -116,7 +119,8 @@ Result<StateDirectory> StateDirectory::open(const std::filesystem::path& directo
 Result<void> StateDirectory::load(RandomSource& random) {
   if (const auto version = check_version(path_); !version) return version.error();
   // What a crash between write and rename left behind.
-  for (const char* name : {"keys.json.tmp", "state.json.tmp", "peers.json.tmp", "version.tmp"}) {
+  for (const char* name :
+       {"keys.json.tmp", "state.json.tmp", "peers.json.tmp", "friends.json.tmp", "version.tmp"}) {
     ::unlink((path_ / name).c_str());
   }
   if (const auto keys = load_keys(random); !keys) return keys.error();
@@ -137,6 +141,15 @@ Result<void> StateDirectory::load(RandomSource& random) {
     auto decoded = decode_known_peers(**peers);
     if (!decoded) return bad_content(peers_file, decoded, kPeersAdvice);
     known_peers_ = std::move(*decoded);
+  }
+
+  const auto friends_file = path_ / "friends.json";
+  const auto friends = read_sealed(friends_file, "friends", kMaxFriendsFile, kFriendsAdvice);
+  if (!friends) return friends.error();
+  if (*friends) {
+    auto decoded = decode_friends(**friends);
+    if (!decoded) return bad_content(friends_file, decoded, kFriendsAdvice);
+    friends_ = std::move(*decoded);
   }
   return {};
 }
@@ -225,6 +238,13 @@ Result<void> StateDirectory::cover_timestamp(const std::array<std::uint8_t, 12>&
   for (int i = 7; i >= 0; --i, seconds >>= 8)
     changed.timestamp[static_cast<std::size_t>(i)] = static_cast<std::uint8_t>(seconds);
   return save_state(std::move(changed));
+}
+
+Result<void> StateDirectory::save_friends(FriendState friends) {
+  if (friends == friends_) return {};
+  auto saved = save_sealed(path_ / "friends.json", "friends", friends);
+  if (saved) friends_ = std::move(friends);
+  return saved;
 }
 
 Result<void> StateDirectory::save_known_peers(std::vector<KnownPeer> peers) {

@@ -9,13 +9,14 @@
 #include "base/random.hpp"
 #include "base/result.hpp"
 #include "store/directory_lock.hpp"
+#include "store/friend_state.hpp"
 #include "store/node_state.hpp"
 
 namespace causeway::store {
 
-/// The daemon's DIR: keys.json, state.json, peers.json (all 0600), version, lock. Holds the lock while it
-/// lives. Every save is atomic and on disk when it returns. A damaged file is an error that says what to do,
-/// never replaced silently. Control thread.
+/// The daemon's DIR: keys.json, state.json, peers.json, friends.json (all 0600), version, lock. Holds the
+/// lock while it lives. Every save is atomic and on disk when it returns. A damaged file is an error that
+/// says what to do, never replaced silently. Control thread.
 class StateDirectory {
  public:
   /// Makes the directory (0700) and the keys when there are none. Errors: no permission or read-only, in use
@@ -26,6 +27,7 @@ class StateDirectory {
   const NodeKeys& keys() const { return keys_; }
   const NodeState& state() const { return state_; }
   const std::vector<KnownPeer>& known_peers() const { return known_peers_; }
+  const FriendState& friends() const { return friends_; }
 
   /// These change one part of state() and write it, if it is not the same already.
   Result<void> save_enrolment(std::optional<Enrolment> enrolment);
@@ -43,6 +45,7 @@ class StateDirectory {
   Result<void> save_state(NodeState state);
   /// At most kMaxKnownPeers and kMaxRememberedPaths are kept, the first ones.
   Result<void> save_known_peers(std::vector<KnownPeer> peers);
+  Result<void> save_friends(FriendState friends);
 
   static constexpr std::uint64_t kTimestampStep = 30;  // seconds
 
@@ -57,6 +60,7 @@ class StateDirectory {
   NodeKeys keys_;
   NodeState state_;
   std::vector<KnownPeer> known_peers_;
+  FriendState friends_;
 };
 
 }  // namespace causeway::store

@@ -21,6 +21,7 @@ struct InitOptions {
   std::vector<std::string> turn;
   std::string turn_secret;
   std::string store = "sqlite";
+  bool friends_only = false;
 };
 
 /// Checked and completed, but for the pins. The error is one of usage.

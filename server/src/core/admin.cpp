@@ -23,6 +23,7 @@ RpcError bad(std::string what) { return {ErrorCode::invalid_params, std::move(wh
 
 void ServerCore::handle_admin(Connection& connection, const protocol::Request& request, Now now) {
   const std::string& name = request.method;
+  if (name == "admin.network.add") return add_network(connection, request, now);
   if (name == "admin.token.create") return create_token(connection, request, now);
   if (name == "admin.token.revoke") return revoke_token(connection, request, now);
   if (name == "admin.node.remove") return expel_node(connection, request, Standing::removed, now);
@@ -75,7 +76,11 @@ ServerCore::Answer ServerCore::list_users() const {
       if (node->row.standing == Standing::enrolled) ++nodes[protocol::fold_name(node->row.user)];
     }
     for (const auto& [folded, user] : network->users) {
-      list.push_back({{"name", user.name}, {"network", network_name}, {"nodes", nodes[folded]}});
+      const auto friends = network->friends.find(folded);
+      list.push_back({{"name", user.name},
+                      {"network", network_name},
+                      {"nodes", nodes[folded]},
+                      {"friends", friends == network->friends.end() ? 0 : friends->second.size()}});
     }
   }
   return list;
@@ -92,7 +97,8 @@ ServerCore::Answer ServerCore::list_networks() const {
                     {"addresses", network->pool.size()},
                     {"owned", network->by_address.size()},
                     {"quarantined", network->quarantine.size()},
-                    {"online", online}});
+                    {"online", online},
+                    {"friends_only", network->row.friends_only}});
   }
   return list;
 }
@@ -133,6 +139,18 @@ ServerCore::Answer ServerCore::stats(Now now) const {
 }
 
 // ---- changes ----
+
+void ServerCore::add_network(Connection& connection, const protocol::Request& request, Now) {
+  NetworkRow row{protocol::get_string(request.params, "network").value_or(""),
+                 protocol::get_string(request.params, "pool").value_or(""),
+                 protocol::get_bool(request.params, "friends_only").value_or(false)};
+  const auto added = directory_.add_network(std::move(row));
+  if (!added) return reply(connection.id, request.id, bad(added.error().message));
+  const NetworkRow& made = (*added)->row;
+  log::info("server", "network {} added, pool {}", made.name, made.pool);
+  const Json result{{"name", made.name}, {"pool", made.pool}};
+  commit_and_reply(connection, request.id, {made}, [result](bool, Now) { return Answer(result); });
+}
 
 void ServerCore::create_token(Connection& connection, const protocol::Request& request, Now now) {
   const auto fail = [&](std::string what) { reply(connection.id, request.id, bad(std::move(what))); };

@@ -44,7 +44,15 @@ void ServerCore::authenticate(Connection& connection, const protocol::Request& r
   if (const auto error = enrol(*params, changes, now)) return fail(*error);
 
   Node& node = *directory_.find_node(params->network, params->identity);
-  if (changes.empty() && is_unsaved(node)) changes.push_back(node.row);
+  // Enrolled by a connection that did not live to see it stored: this reply promises it, too.
+  if (changes.empty() &&
+      (!node.durable || node.durable->standing != Standing::enrolled || node.unsettled > 0)) {
+    TokenRow* token = params->token ? directory_.find_token(sha256(as_bytes(*params->token))) : nullptr;
+    if (token && token->spent_by.contains(params->identity)) {
+      changes.push_back(TokenSpend{token->id, params->identity});
+    }
+    changes.push_back(node.row);
+  }
   if (changes.empty()) return reply(id, request.id, attach(id, node, now));
   commit_and_reply(connection, request.id, std::move(changes), [this, id, &node](bool stored, Now then) {
     return stored ? attach(id, node, then) : Answer(protocol::Json::object());
@@ -128,7 +136,11 @@ ServerCore::Answer ServerCore::attach(ConnectionId id, Node& node, Now now) {
   connection->heard = now.steady;
   set_deadline(*connection, now.steady + kIdleLimit);
   actions_.emplace_back(RaiseLineLimit{id});
-  return protocol::AuthenticateResult{node.row.name, node.row.user, {}, {"reach"}, kKeepaliveSeconds}
+  const Network& network = directory_.network_of(node);
+  auto list = friends_of(network, node.row.user);
+  const auto reach = network.row.friends_only ? protocol::kReachFriends : protocol::kReachAll;
+  return protocol::AuthenticateResult{node.row.name,        node.row.user,     std::move(list.friends),
+                                      {std::string(reach)}, kKeepaliveSeconds, std::move(list.pending)}
       .to_json();
 }
 

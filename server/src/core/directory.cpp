@@ -1,13 +1,27 @@
 #include "server/src/core/directory.hpp"
 
+#include <openssl/crypto.h>
+
 #include <algorithm>
+#include <cstring>
 #include <stdexcept>
+#include <tuple>
 
 #include "protocol/name.hpp"
 
 namespace causeway::server {
 
 // ---- Node ----
+
+std::size_t NodeHash::operator()(const Node* node) const {
+  return std::hash<crypto::IdentityPublicKey>{}(node->row.identity);
+}
+
+bool EarlierNode::operator()(const Entry& a, const Entry& b) const {
+  if (a.first != b.first) return a.first < b.first;
+  return std::tie(a.second->row.network, a.second->row.identity) <
+         std::tie(b.second->row.network, b.second->row.identity);
+}
 
 const protocol::NodeRecord* Node::record(WallTime now) {
   if (!content_known_ && row.record) {
@@ -47,11 +61,16 @@ void Directory::load(Snapshot snapshot, WallTime now) {
     if (Network* network = find_network(row.network))
       network->users.emplace(protocol::fold_name(row.name), row);
   }
+  for (const auto& row : snapshot.friends) {
+    if (Network* network = find_network(row.network))
+      network->friends[protocol::fold_name(row.user)].insert(protocol::fold_name(row.friend_user));
+  }
   for (auto& row : snapshot.nodes) {
     Network* network = find_network(row.network);
     if (!network) continue;
     Node& node = add_node(*network, row.identity);
     node.row = std::move(row);
+    node.durable = NodeFacts::of(node.row);
     if (node.row.standing == Standing::enrolled || node.row.standing == Standing::revoked) {
       network->by_name.emplace(protocol::fold_name(node.row.name), &node);
     }
@@ -76,6 +95,24 @@ Network* Directory::find_network(std::string_view name) {
   return found == networks_.end() ? nullptr : found->second.get();
 }
 
+Result<Network*> Directory::add_network(NetworkRow row) {
+  if (!protocol::is_valid_name(row.name)) {
+    return Error{"network \"" + row.name + "\" is no name: use 1 to 63 letters, digits, '.', '_', '-'"};
+  }
+  const auto taken = [&row](const auto& entry) {
+    return protocol::fold_name(entry.first) == protocol::fold_name(row.name);
+  };
+  if (const auto found = std::find_if(networks_.begin(), networks_.end(), taken); found != networks_.end()) {
+    return Error{"there is a network \"" + found->first + "\" already: choose another name"};
+  }
+  auto pool = AddressPool::parse(row.pool);
+  if (!pool) return pool.error();
+  const std::string name = row.name;
+  auto& slot = networks_[name];
+  slot = std::make_unique<Network>(Network{std::move(row), std::move(*pool), {}, {}, {}, {}, {}, {}});
+  return slot.get();
+}
+
 Node* Directory::find_node(std::string_view network_name, const crypto::IdentityPublicKey& identity) {
   Network* network = find_network(network_name);
   if (!network) return nullptr;
@@ -97,6 +134,29 @@ void Directory::ensure_user(Network& network, std::string_view name, Changes& ch
   const auto [entry, added] =
       network.users.try_emplace(protocol::fold_name(name), UserRow{network.row.name, std::string(name)});
   if (added) changes.push_back(entry->second);
+}
+
+// ---- friends ----
+
+const UserRow* Directory::find_user(const Network& network, std::string_view name) const {
+  const auto found = network.users.find(protocol::fold_name(name));
+  return found == network.users.end() ? nullptr : &found->second;
+}
+
+bool Directory::lists(const Network& network, std::string_view user, std::string_view other) const {
+  const auto list = network.friends.find(protocol::fold_name(user));
+  return list != network.friends.end() && list->second.contains(protocol::fold_name(other));
+}
+
+void Directory::set_friend(Network& network, const UserRow& user, const UserRow& other, bool listed,
+                           Changes& changes) {
+  auto& list = network.friends[protocol::fold_name(user.name)];
+  if (listed) {
+    list.insert(protocol::fold_name(other.name));
+  } else {
+    list.erase(protocol::fold_name(other.name));
+  }
+  changes.push_back(FriendRow{network.row.name, user.name, other.name, listed});
 }
 
 // ---- names ----
@@ -193,9 +253,23 @@ std::vector<std::pair<Node*, net::IpAddress>> Directory::expire(WallTime now, Ch
 
 // ---- tokens ----
 
+namespace {
+
+std::uint64_t prefix_of(const std::array<std::uint8_t, 32>& secret_hash) {
+  std::uint64_t prefix = 0;
+  std::memcpy(&prefix, secret_hash.data(), sizeof prefix);
+  return prefix;
+}
+
+}  // namespace
+
 TokenRow* Directory::find_token(const std::array<std::uint8_t, 32>& secret_hash) {
-  const auto found = token_ids_.find(secret_hash);
-  return found == token_ids_.end() ? nullptr : find_token_by_id(found->second);
+  const auto [begin, end] = token_ids_.equal_range(prefix_of(secret_hash));
+  for (auto entry = begin; entry != end; ++entry) {
+    TokenRow& token = tokens_.at(entry->second);
+    if (CRYPTO_memcmp(token.secret_hash.data(), secret_hash.data(), secret_hash.size()) == 0) return &token;
+  }
+  return nullptr;
 }
 
 TokenRow* Directory::find_token_by_id(std::string_view id) {
@@ -204,7 +278,7 @@ TokenRow* Directory::find_token_by_id(std::string_view id) {
 }
 
 void Directory::add_token(TokenRow token) {
-  token_ids_.emplace(token.secret_hash, token.id);
+  token_ids_.emplace(prefix_of(token.secret_hash), token.id);
   const std::string id = token.id;
   tokens_.insert_or_assign(id, std::move(token));
 }

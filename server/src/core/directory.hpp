@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/result.hpp"
 #include "protocol/candidate.hpp"
 #include "server/src/core/actions.hpp"
 #include "server/src/core/address_pool.hpp"
@@ -24,18 +25,34 @@ struct Offer {
   std::vector<protocol::WireCandidate> candidates;
 };
 
+struct Node;
+
+/// By identity, never by where a node lies in memory: a simulated run must replay in any process.
+struct NodeHash {
+  std::size_t operator()(const Node* node) const;
+};
+struct EarlierNode {
+  using Entry = std::pair<WallTime, Node*>;
+  bool operator()(const Entry& a, const Entry& b) const;
+};
+
 struct Node {
   NodeRow row;
+  // ---- what a crash would leave of it ----
+  std::optional<NodeFacts> durable = {};  ///< of the row that was stored last
+  unsigned unsettled = 0;                 ///< commits under way that would change `durable`
   // ---- presence: from authentication to the end of the connection ----
   ConnectionId connection = ConnectionId::none;
   bool registered = false;
   WallTime connected_since{};
   crypto::SessionPublicKey session_key;
   std::vector<protocol::WireCandidate> candidates;
-  std::unordered_map<Node*, Offer> offers;  ///< to others, since this registration
-  std::unordered_set<Node*> offered_by;     ///< others that have an offer to this one
+  std::unordered_map<Node*, Offer, NodeHash> offers;  ///< to others, since this registration
+  std::unordered_set<Node*, NodeHash> offered_by;     ///< others that have an offer to this one
 
   bool owns_address() const { return row.address && !row.freed_since; }
+  /// A crash at this moment would lose nothing of what the row promises.
+  bool is_durable() const { return unsettled == 0 && durable == NodeFacts::of(row); }
   /// The stored record, checked on first use; none when there is none or it is no longer good.
   const protocol::NodeRecord* record(WallTime now);
   void set_record(protocol::SignedRecord record, protocol::NodeRecord content);
@@ -54,8 +71,9 @@ struct Network {
   std::unordered_map<crypto::IdentityPublicKey, std::unique_ptr<Node>> by_identity;
   std::unordered_map<std::string, Node*> by_name;   // folded; nodes that hold their name
   std::map<net::IpAddress, Node*> by_address;       // owners
-  std::set<std::pair<WallTime, Node*>> quarantine;  // freed addresses, oldest first
-  std::set<std::pair<WallTime, Node*>> offline;     // owners that are away, longest first
+  std::set<std::pair<WallTime, Node*>, EarlierNode> quarantine;  // freed addresses, oldest first
+  std::set<std::pair<WallTime, Node*>, EarlierNode> offline;     // owners that are away, longest first
+  std::map<std::string, std::set<std::string>> friends = {};  // by folded user: folded users on the list
 };
 
 /// All networks in memory, with the rules of who owns which address and name. Changes are appended for the
@@ -70,12 +88,21 @@ class Directory {
   void load(Snapshot snapshot, WallTime now);
 
   Network* find_network(std::string_view name);
+  /// The error says why there can be no such network: its name or pool is none, or the name is taken (case
+  /// does not count).
+  Result<Network*> add_network(NetworkRow row);
   const std::map<std::string, std::unique_ptr<Network>>& networks() const { return networks_; }
   Node* find_node(std::string_view network, const crypto::IdentityPublicKey& identity);
   Network& network_of(const Node& node) { return *networks_.at(node.row.network); }
 
   Node& add_node(Network& network, const crypto::IdentityPublicKey& identity);
   void ensure_user(Network& network, std::string_view name, Changes& changes);
+
+  /// None when the network has no user of that name.
+  const UserRow* find_user(const Network& network, std::string_view name) const;
+  /// Whether `other` is on the list of `user`.
+  bool lists(const Network& network, std::string_view user, std::string_view other) const;
+  void set_friend(Network& network, const UserRow& user, const UserRow& other, bool listed, Changes& changes);
 
   /// False: another node has it. The node's former name is free then.
   bool take_name(Node& node, std::string_view name);
@@ -101,8 +128,9 @@ class Directory {
 
  private:
   std::map<std::string, std::unique_ptr<Network>> networks_;
-  std::map<std::string, TokenRow> tokens_;                         // by id
-  std::map<std::array<std::uint8_t, 32>, std::string> token_ids_;  // by hash of the secret
+  std::map<std::string, TokenRow> tokens_;  // by id
+  // By the first bytes of the hashed secret: what takes a telling time is compared apart, in constant time.
+  std::unordered_multimap<std::uint64_t, std::string> token_ids_;
 };
 
 }  // namespace causeway::server

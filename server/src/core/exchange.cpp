@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "protocol/name.hpp"
 #include "server/src/core/server_core.hpp"
 
 namespace causeway::server {
@@ -24,7 +25,7 @@ struct PageBudget {
   }
   bool take(const protocol::NodeInfo& node) {
     const std::size_t candidates = node.candidates.size();
-    return take(512 + node.record.body.size() * 4 / 3 + candidates * 192, 8 + candidates * 6);
+    return take(576 + node.record.body.size() * 4 / 3 + candidates * 192, 9 + candidates * 6);
   }
 };
 
@@ -39,7 +40,7 @@ ServerCore::Answer ServerCore::query(Node& node, const Json& json, Now now) {
   std::optional<net::IpAddress> last = params->after;
   /// False: the page is full and `last` says where to go on.
   const auto add = [&](const net::IpAddress& address, Node* found) {
-    if (found && found->is_visible(now.wall)) {
+    if (found && may_reach(node, *found) && found->is_visible(now.wall)) {
       auto described = describe(*found, &node);
       if (!budget.take(described)) return false;
       result.nodes.push_back(std::move(described));
@@ -76,13 +77,25 @@ ServerCore::Answer ServerCore::query(Node& node, const Json& json, Now now) {
   return result.to_json();
 }
 
+bool ServerCore::may_reach(const Node& asker, const Node& other) const {
+  if (asker.row.network != other.row.network) return false;
+  const Network& network = *directory_.networks().at(asker.row.network);
+  if (!network.row.friends_only) return true;
+  const std::string& mine = asker.row.user;
+  const std::string& theirs = other.row.user;
+  if (protocol::fold_name(mine) == protocol::fold_name(theirs)) return true;
+  return directory_.lists(network, mine, theirs) && directory_.lists(network, theirs, mine);
+}
+
 ServerCore::Answer ServerCore::connect(Node& node, const Json& json, Now now) {
   auto params = protocol::ConnectParams::parse(json);
   if (!params) return RpcError{ErrorCode::invalid_params, params.error().message};
   const Network& network = directory_.network_of(node);
   const auto found = network.by_address.find(params->virtual_address);
-  if (found == network.by_address.end() || found->second == &node) {
-    return RpcError{ErrorCode::no_such_address, "no node has " + params->virtual_address.to_string()};
+  // The same words whether nobody has it or somebody who is none of the asker's business.
+  if (found == network.by_address.end() || found->second == &node || !may_reach(node, *found->second)) {
+    return RpcError{ErrorCode::no_such_address,
+                    "no node that you may reach has " + params->virtual_address.to_string()};
   }
   Node& peer = *found->second;
   if (node.offers.size() >= kMaxOffers && !node.offers.contains(&peer)) {
@@ -104,16 +117,21 @@ ServerCore::Answer ServerCore::connect(Node& node, const Json& json, Now now) {
 /// To an asker that this node has offered itself: with the candidates of that offer.
 protocol::NodeInfo ServerCore::describe(Node& node, Node* asker) const {
   const auto offer = asker ? node.offers.find(asker) : node.offers.end();
-  return {*node.row.address, node.row.name, node.registered, *node.row.record,
-          offer == node.offers.end() ? node.candidates : offer->second.candidates};
+  return {*node.row.address,
+          node.row.name,
+          node.registered,
+          *node.row.record,
+          offer == node.offers.end() ? node.candidates : offer->second.candidates,
+          node.row.user};
 }
 
 void ServerCore::tell_watchers(Node& node, Now now) {
   if (node.offered_by.empty() || !node.is_visible(now.wall)) return;
   const auto line = std::make_shared<const std::string>(protocol::make_notification(
       protocol::method::kPeerChanged, protocol::PeerChanged{describe(node, nullptr)}.to_json()));
-  for (const Node* watcher : node.offered_by)
-    notify(*watcher, line);
+  for (const Node* watcher : node.offered_by) {
+    if (may_reach(*watcher, node)) notify(*watcher, line);
+  }
 }
 
 void ServerCore::tell_status(Node& node, const net::IpAddress& address, protocol::PeerStatus status,
@@ -123,20 +141,22 @@ void ServerCore::tell_status(Node& node, const net::IpAddress& address, protocol
       protocol::PeerChanged{protocol::PeerStatusChange{address, status}}.to_json()));
   if (audience == Audience::network) {
     for (const auto& [other_address, other] : directory_.network_of(node).by_address) {
-      if (other != &node) notify(*other, line);
+      if (other != &node && may_reach(*other, node)) notify(*other, line);
     }
     return;
   }
-  for (const Node* watcher : node.offered_by)
-    notify(*watcher, line);
+  for (const Node* watcher : node.offered_by) {
+    if (may_reach(*watcher, node)) notify(*watcher, line);
+  }
   for (const auto& [peer, offer] : node.offers) {
-    if (!node.offered_by.contains(peer)) notify(*peer, line);
+    if (!node.offered_by.contains(peer) && may_reach(*peer, node)) notify(*peer, line);
   }
 }
 
 void ServerCore::deliver_offer(Node& from, Node& to, Now now) {
   const auto offer = from.offers.find(&to);
   if (offer == from.offers.end() || !to.registered || !from.registered || !from.is_visible(now.wall)) return;
+  if (!may_reach(to, from)) return;
   notify(to, std::make_shared<const std::string>(protocol::make_notification(
                  protocol::method::kConnectOffer,
                  protocol::ConnectOffer{describe(from, &to), offer->second.ufrag}.to_json())));

@@ -24,13 +24,16 @@ void ServerCore::register_node(Connection& connection, const protocol::Request& 
   const ConnectionId id = connection.id;
   auto params = protocol::RegisterParams::parse(request.params);
   if (!params) return reply(id, request.id, RpcError{ErrorCode::invalid_params, params.error().message});
-  const bool new_record = params->record && params->record != node.row.record;
+  // It has left, and only the disk has not heard of it yet: name and address are given back.
+  if (node.row.standing != Standing::enrolled) {
+    return reply(id, request.id, RpcError{ErrorCode::unauthenticated, "authenticate again"});
+  }
   if (params->record) {
     if (const auto error = accept_record(node, *params->record, now)) return reply(id, request.id, *error);
   }
-  // The address was acknowledged before and nothing else durable changes: the disk need not be waited for, so
-  // that known nodes come back while the store is down.
-  const bool known = node.owns_address() && !new_record && !is_unsaved(node);
+  // What the reply promises is stored already: the disk need not be waited for, so that known nodes come back
+  // while the store is down.
+  const bool known = node.owns_address() && node.is_durable();
   Directory::Changes changes;
   directory_.mark_online(node);
   if (!directory_.give_address(node, changes)) {

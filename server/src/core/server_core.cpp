@@ -156,14 +156,17 @@ void ServerCore::handle_request(Connection& connection, const protocol::Request&
   if (name == method::kAuthenticate) return authenticate(connection, request, now);
   if (name == method::kPing) return reply(id, request.id, protocol::Json::object());
 
+  const bool is_friends =
+      name == method::kFriendsList || name == method::kFriendsAdd || name == method::kFriendsRemove;
   const bool known = name == method::kRegister || name == method::kUpdate || name == method::kQuery ||
-                     name == method::kConnect || name == method::kDeregister;
+                     name == method::kConnect || name == method::kDeregister || is_friends;
   if (!known) return reply(id, request.id, RpcError{ErrorCode::method_not_found, "no such method"});
   if (connection.phase != Phase::authenticated) {
     return reply(id, request.id, RpcError{ErrorCode::unauthenticated, "authenticate first"});
   }
   if (name == method::kRegister) return register_node(connection, request, now);
   if (name == method::kDeregister) return deregister(connection, request, now);
+  if (is_friends) return handle_friends(connection, request, now);
   if (!connection.node->registered) {
     return reply(id, request.id, RpcError{ErrorCode::not_registered, "register first"});
   }
@@ -205,7 +208,15 @@ void ServerCore::notify(const Node& node, std::shared_ptr<const std::string> lin
 
 void ServerCore::commit(Directory::Changes changes, AfterCommit then) {
   const CommitId id{++last_commit_};
-  pending_.emplace(id, Pending{changes, std::move(then)});
+  Pending pending{changes, std::move(then), {}};
+  for (const Change& change : changes) {
+    const auto* row = std::get_if<NodeRow>(&change);
+    Node* node = row ? directory_.find_node(row->network, row->identity) : nullptr;
+    if (!node || node->durable == NodeFacts::of(*row)) continue;
+    ++node->unsettled;
+    pending.unsettles.push_back(node);
+  }
+  pending_.emplace(id, std::move(pending));
   actions_.emplace_back(Commit{id, std::move(changes)});
 }
 
@@ -230,6 +241,12 @@ void ServerCore::on_committed(CommitId id, bool stored, Now now) {
   if (found == pending_.end()) return;
   const Pending done = std::move(found->second);
   pending_.erase(found);
+  for (Node* node : done.unsettles)
+    --node->unsettled;
+  for (const Change& change : done.changes) {
+    const auto* row = stored ? std::get_if<NodeRow>(&change) : nullptr;
+    if (row) directory_.find_node(row->network, row->identity)->durable = NodeFacts::of(*row);
+  }
   if (!stored) {
     if (!std::exchange(store_failing_, true))
       log::error("server", "the store fails: answering from memory, retrying");
@@ -245,21 +262,26 @@ void ServerCore::remember_unsaved(const std::vector<Change>& changes) {
   for (const Change& change : changes) {
     if (const auto* node = std::get_if<NodeRow>(&change))
       unsaved_nodes_.emplace(node->network, node->identity);
+    if (const auto* network = std::get_if<NetworkRow>(&change)) unsaved_networks_.insert(network->name);
     if (const auto* user = std::get_if<UserRow>(&change)) unsaved_users_.emplace(user->network, user->name);
+    if (const auto* entry = std::get_if<FriendRow>(&change))
+      unsaved_friends_.emplace(entry->network, entry->user, entry->friend_user);
     if (const auto* token = std::get_if<TokenRow>(&change)) unsaved_tokens_.insert(token->id);
     if (const auto* spend = std::get_if<TokenSpend>(&change)) unsaved_tokens_.insert(spend->token);
   }
 }
 
-bool ServerCore::is_unsaved(const Node& node) const {
-  return unsaved_nodes_.contains({node.row.network, node.row.identity});
-}
-
 void ServerCore::retry_unsaved() {
   retry_at_.reset();
   Directory::Changes changes;
+  for (const auto& name : unsaved_networks_)
+    changes.push_back(directory_.find_network(name)->row);
   for (const auto& [network, name] : unsaved_users_)
     changes.push_back(UserRow{network, name});
+  for (const auto& [network_name, user, other] : unsaved_friends_) {
+    if (const Network* network = directory_.find_network(network_name))
+      changes.push_back(FriendRow{network_name, user, other, directory_.lists(*network, user, other)});
+  }
   for (const auto& id : unsaved_tokens_) {
     const TokenRow* token = directory_.find_token_by_id(id);
     if (!token) continue;
@@ -274,7 +296,9 @@ void ServerCore::retry_unsaved() {
       if (node && node->row.address.has_value() == with_address) changes.push_back(node->row);
     }
   }
+  unsaved_networks_.clear();
   unsaved_users_.clear();
+  unsaved_friends_.clear();
   unsaved_tokens_.clear();
   unsaved_nodes_.clear();
   if (!changes.empty()) commit(std::move(changes), {});

@@ -2,6 +2,7 @@
 
 #include <map>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -25,6 +26,7 @@ class MemoryStore final : public Store {
 
   std::map<std::string, NetworkRow> networks_;
   std::map<std::pair<std::string, std::string>, UserRow> users_;
+  std::map<std::tuple<std::string, std::string, std::string>, FriendRow> friends_;
   std::map<std::pair<std::string, crypto::IdentityPublicKey>, NodeRow> nodes_;
   std::map<std::string, TokenRow> tokens_;
   bool failing_ = false;

@@ -9,7 +9,7 @@ namespace causeway::server {
 namespace {
 
 constexpr std::string_view kTables = R"(
-CREATE TABLE networks (name TEXT PRIMARY KEY, pool TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE networks (name TEXT PRIMARY KEY, pool TEXT NOT NULL, friends_only INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;
 CREATE TABLE users (network TEXT NOT NULL, name TEXT NOT NULL, PRIMARY KEY (network, name)) WITHOUT ROWID;
 CREATE TABLE nodes (
   network TEXT NOT NULL, identity BLOB NOT NULL, name TEXT NOT NULL, user TEXT NOT NULL, standing INTEGER NOT NULL,
@@ -22,6 +22,14 @@ CREATE TABLE tokens (
   created INTEGER NOT NULL, expires INTEGER NOT NULL, revoked INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE token_spends (token TEXT NOT NULL, identity BLOB NOT NULL, PRIMARY KEY (token, identity)) WITHOUT ROWID;
 )";
+
+constexpr std::string_view kFriendsTable = R"(
+CREATE TABLE friends (
+  network TEXT NOT NULL, user TEXT NOT NULL, friend TEXT NOT NULL, PRIMARY KEY (network, user, friend)) WITHOUT ROWID;
+)";
+
+/// What a version added to the one before it. 1: the first; 2: friends.
+constexpr std::string_view kTo2 = "ALTER TABLE networks ADD COLUMN friends_only INTEGER NOT NULL DEFAULT 0";
 
 std::int64_t to_number(WallTime time) { return time.time_since_epoch().count(); }
 std::optional<std::int64_t> to_number(const std::optional<WallTime>& time) {
@@ -70,12 +78,25 @@ NodeRow read_node(const SqliteStatement& row) {
 
 }  // namespace
 
-void SqliteRows::create_tables(SqliteDatabase& database) { database.run(kTables); }
+void SqliteRows::create_tables(SqliteDatabase& database) {
+  database.run(kTables);
+  database.run(kFriendsTable);
+}
+
+void SqliteRows::migrate(SqliteDatabase& database, int from_version) {
+  if (from_version < 2) {
+    database.run(kTo2);
+    database.run(kFriendsTable);
+  }
+}
 
 SqliteRows::SqliteRows(SqliteDatabase& database)
     : database_(database),
-      put_network_(database.get(), "INSERT OR REPLACE INTO networks VALUES (?1, ?2)"),
+      put_network_(database.get(),
+                   "INSERT OR REPLACE INTO networks (name, pool, friends_only) VALUES (?1, ?2, ?3)"),
       put_user_(database.get(), "INSERT OR REPLACE INTO users VALUES (?1, ?2)"),
+      put_friend_(database.get(), "INSERT OR REPLACE INTO friends VALUES (?1, ?2, ?3)"),
+      drop_friend_(database.get(), "DELETE FROM friends WHERE network = ?1 AND user = ?2 AND friend = ?3"),
       // Not OR REPLACE: a conflict in the address must fail, not delete the other node.
       put_node_(
           database.get(),
@@ -91,10 +112,15 @@ void SqliteRows::write(const Change& change) {
 }
 
 void SqliteRows::write_row(const NetworkRow& row) {
-  put_network_.bind(1, row.name).bind(2, row.pool).execute();
+  put_network_.bind(1, row.name).bind(2, row.pool).bind(3, std::int64_t{row.friends_only}).execute();
 }
 
 void SqliteRows::write_row(const UserRow& row) { put_user_.bind(1, row.network).bind(2, row.name).execute(); }
+
+void SqliteRows::write_row(const FriendRow& row) {
+  SqliteStatement& statement = row.listed ? put_friend_ : drop_friend_;
+  statement.bind(1, row.network).bind(2, row.user).bind(3, row.friend_user).execute();
+}
 
 void SqliteRows::write_row(const NodeRow& row) {
   const std::string address = row.address ? row.address->to_string() : "";
@@ -136,12 +162,15 @@ void SqliteRows::write_row(const TokenSpend& row) {
 
 Snapshot SqliteRows::read_all() {
   Snapshot snapshot;
-  SqliteStatement networks(database_.get(), "SELECT name, pool FROM networks");
+  SqliteStatement networks(database_.get(), "SELECT name, pool, friends_only FROM networks");
   while (networks.step())
-    snapshot.networks.push_back({networks.text(0), networks.text(1)});
+    snapshot.networks.push_back({networks.text(0), networks.text(1), networks.number(2) != 0});
   SqliteStatement users(database_.get(), "SELECT network, name FROM users");
   while (users.step())
     snapshot.users.push_back({users.text(0), users.text(1)});
+  SqliteStatement friends(database_.get(), "SELECT network, user, friend FROM friends");
+  while (friends.step())
+    snapshot.friends.push_back({friends.text(0), friends.text(1), friends.text(2)});
   SqliteStatement nodes(
       database_.get(),
       "SELECT network, identity, name, user, standing, address, freed_since, offline_since, epoch, "

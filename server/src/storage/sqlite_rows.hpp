@@ -9,7 +9,11 @@ namespace causeway::server {
 /// blobs.
 class SqliteRows {
  public:
+  static constexpr int kSchemaVersion = 2;
+
   static void create_tables(SqliteDatabase& database);
+  /// From an older version that is known to this one; to be run inside a transaction.
+  static void migrate(SqliteDatabase& database, int from_version);
 
   explicit SqliteRows(SqliteDatabase& database);
   void write(const Change& change);
@@ -18,6 +22,7 @@ class SqliteRows {
  private:
   void write_row(const NetworkRow& row);
   void write_row(const UserRow& row);
+  void write_row(const FriendRow& row);
   void write_row(const NodeRow& row);
   void write_row(const TokenRow& row);
   void write_row(const TokenSpend& row);
@@ -25,6 +30,8 @@ class SqliteRows {
   SqliteDatabase& database_;
   SqliteStatement put_network_;
   SqliteStatement put_user_;
+  SqliteStatement put_friend_;
+  SqliteStatement drop_friend_;
   SqliteStatement put_node_;
   SqliteStatement put_token_;
   SqliteStatement put_spend_;

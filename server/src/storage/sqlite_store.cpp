@@ -26,6 +26,21 @@ void set_modes(SqliteDatabase& database) {
   database.run("PRAGMA synchronous = FULL");
 }
 
+/// All or nothing: a crash or an error leaves the file as the older version wrote it.
+void upgrade(SqliteDatabase& database, int from_version) {
+  database.run("BEGIN IMMEDIATE");
+  try {
+    SqliteRows::migrate(database, from_version);
+    database.run("PRAGMA user_version = " + std::to_string(SqliteRows::kSchemaVersion));
+    database.run("COMMIT");
+  } catch (const std::exception&) {
+    if (database.in_transaction()) database.run("ROLLBACK");
+    throw;
+  }
+  log::info("store", "the database was brought from schema version {} to {}", from_version,
+            SqliteRows::kSchemaVersion);
+}
+
 bool exists(const std::string& path) {
   struct stat found {};
   return ::stat(path.c_str(), &found) == 0;
@@ -41,7 +56,7 @@ Result<std::unique_ptr<SqliteStore>> SqliteStore::create(const std::string& path
     database->run("BEGIN IMMEDIATE");
     SqliteRows::create_tables(*database);
     database->run("PRAGMA application_id = " + std::to_string(kApplicationId));
-    database->run("PRAGMA user_version = " + std::to_string(kSchemaVersion));
+    database->run("PRAGMA user_version = " + std::to_string(SqliteRows::kSchemaVersion));
     database->run("COMMIT");
     return std::unique_ptr<SqliteStore>(new SqliteStore(std::move(database)));
   } catch (const std::exception& problem) {
@@ -56,12 +71,14 @@ Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const std::string& path) 
     if (read_pragma(*database, "application_id") != kApplicationId) {
       return Error{path + ": not a database of causeway-server"};
     }
-    if (const auto version = read_pragma(*database, "user_version"); version != kSchemaVersion) {
+    const auto version = read_pragma(*database, "user_version");
+    if (version < 1 || version > SqliteRows::kSchemaVersion) {
       return Error{path + ": has schema version " + std::to_string(version) +
-                   ", this program knows version " + std::to_string(kSchemaVersion) +
+                   ", this program knows versions up to " + std::to_string(SqliteRows::kSchemaVersion) +
                    ": use the causeway-server that wrote it"};
     }
     set_modes(*database);
+    if (version < SqliteRows::kSchemaVersion) upgrade(*database, static_cast<int>(version));
     // Finds out at the start, not at the first registration, that nothing can be written here.
     database->run("BEGIN IMMEDIATE; ROLLBACK");
     return std::unique_ptr<SqliteStore>(new SqliteStore(std::move(database)));

@@ -18,11 +18,10 @@ class SqliteRows;
 /// one transaction (group commit), so that a slow disk never stops the server. `done` comes on that thread.
 class SqliteStore final : public Store {
  public:
-  static constexpr int kSchemaVersion = 1;
-
   /// Makes the file with its tables; fails if there is one.
   static Result<std::unique_ptr<SqliteStore>> create(const std::string& path);
-  /// Opens what create() made. Refuses files of another schema version and files of other programs.
+  /// Opens what create() made, of this version or an older one, which is brought up to this one first.
+  /// Refuses files of a newer schema version and files of other programs.
   static Result<std::unique_ptr<SqliteStore>> open(const std::string& path);
   /// Writes what waits, then ends.
   ~SqliteStore() override;

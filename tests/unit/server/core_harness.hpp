@@ -184,7 +184,7 @@ class TestNode {
     keys_ = crypto::generate_identity(random);
   }
 
-  Json auth_params(std::optional<std::string> token = {}, const std::string& network = "home") const {
+  Json auth_params(std::optional<std::string> token = {}) const {
     protocol::AuthenticateParams params;
     params.network = network;
     params.identity = keys_.public_key;
@@ -206,7 +206,7 @@ class TestNode {
   }
   protocol::SignedRecord record(std::uint64_t record_serial) const {
     protocol::NodeRecord made;
-    made.network = "home";
+    made.network = network;
     made.name = name_;
     made.identity = keys_.public_key;
     made.virtual_addresses = {*net::IpAddress::parse(address)};
@@ -240,6 +240,7 @@ class TestNode {
   std::string address;
   std::uint64_t serial = 0;
   std::string source = "203.0.113.5";
+  std::string network = "home";
   const crypto::IdentityKeys& keys() const { return keys_; }
   void rename(std::string name) { name_ = std::move(name); }
 

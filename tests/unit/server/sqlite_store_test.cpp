@@ -75,6 +75,75 @@ TEST_F(SqliteStoreTest, every_row_comes_back_as_it_was) {
   EXPECT_EQ(loaded.tokens, std::vector{token});
 }
 
+TEST_F(SqliteStoreTest, friends_come_back_until_they_are_taken_off) {
+  const FriendRow bob{"home", "Ann", "Bob"};
+  const FriendRow eve{"home", "Ann", "Eve"};
+  const NetworkRow home{"home", "10.10.0.0/24", true};
+  {
+    auto store = SqliteStore::create(path("state.db")).value();
+    ASSERT_FALSE(commit(*store, {home, bob, bob, eve, FriendRow{"home", "Ann", "Eve", false},
+                                 FriendRow{"home", "Ann", "Nobody", false}}));
+  }
+  const auto loaded = SqliteStore::open(path("state.db")).value()->load().value();
+  EXPECT_EQ(loaded.friends, std::vector{bob});
+  EXPECT_EQ(loaded.networks, std::vector{home});
+}
+
+/// The tables as the first version made them.
+constexpr const char* kVersion1 = R"(
+CREATE TABLE networks (name TEXT PRIMARY KEY, pool TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE users (network TEXT NOT NULL, name TEXT NOT NULL, PRIMARY KEY (network, name)) WITHOUT ROWID;
+CREATE TABLE nodes (
+  network TEXT NOT NULL, identity BLOB NOT NULL, name TEXT NOT NULL, user TEXT NOT NULL, standing INTEGER NOT NULL,
+  address TEXT, freed_since INTEGER, offline_since INTEGER, epoch INTEGER NOT NULL,
+  record_body TEXT, record_signature BLOB, serial INTEGER NOT NULL,
+  PRIMARY KEY (network, identity)) WITHOUT ROWID;
+CREATE UNIQUE INDEX nodes_by_address ON nodes (network, address) WHERE address IS NOT NULL;
+CREATE TABLE tokens (
+  id TEXT PRIMARY KEY, network TEXT NOT NULL, user TEXT NOT NULL, secret_hash BLOB NOT NULL, uses INTEGER NOT NULL,
+  created INTEGER NOT NULL, expires INTEGER NOT NULL, revoked INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE token_spends (token TEXT NOT NULL, identity BLOB NOT NULL, PRIMARY KEY (token, identity)) WITHOUT ROWID;
+INSERT INTO networks VALUES ('home', '10.10.0.0/24');
+INSERT INTO users VALUES ('home', 'Ann');
+INSERT INTO nodes VALUES ('home', zeroblob(32), 'n1', 'Ann', 0, '10.10.0.1', NULL, NULL, 7, NULL, NULL, 3);
+PRAGMA application_id = 1129796438;
+PRAGMA user_version = 1;
+)";
+
+TEST_F(SqliteStoreTest, a_database_of_version_1_is_brought_up_and_keeps_everything) {
+  { SqliteDatabase(path("state.db"), true).run(kVersion1); }
+  const NetworkRow home{"home", "10.10.0.0/24"};
+  const FriendRow bob{"home", "Ann", "Bob"};
+  {
+    auto store = SqliteStore::open(path("state.db"));
+    ASSERT_TRUE(store) << store.error().message;
+    const auto loaded = (*store)->load().value();
+    EXPECT_EQ(loaded.networks, std::vector{home});
+    EXPECT_EQ(loaded.users, (std::vector{UserRow{"home", "Ann"}}));
+    ASSERT_EQ(loaded.nodes.size(), 1U);
+    EXPECT_EQ(loaded.nodes[0].address, net::IpAddress::parse("10.10.0.1"));
+    EXPECT_TRUE(loaded.friends.empty());
+    EXPECT_FALSE(commit(**store, {bob, NetworkRow{"club", "10.20.0.0/24", true}}));
+  }
+  const auto loaded = SqliteStore::open(path("state.db")).value()->load().value();
+  EXPECT_EQ(loaded.friends, std::vector{bob}) << "and opens as one of this version";
+  EXPECT_EQ(loaded.networks.size(), 2U);
+}
+
+TEST_F(SqliteStoreTest, a_migration_that_fails_changes_nothing) {
+  {
+    SqliteDatabase old(path("state.db"), true);
+    old.run(kVersion1);
+    old.run("CREATE TABLE friends (odd)");  // another hand's: the migration meets it half-way
+  }
+  EXPECT_FALSE(SqliteStore::open(path("state.db")));
+  {
+    SqliteDatabase kept(path("state.db"), false);
+    kept.run("DROP TABLE friends");
+  }
+  EXPECT_TRUE(SqliteStore::open(path("state.db"))) << "it is still a whole version 1";
+}
+
 TEST_F(SqliteStoreTest, what_was_acknowledged_survives_a_crash) {
   auto store = SqliteStore::create(path("state.db")).value();
   for (std::uint8_t i = 1; i <= 50; ++i) {
@@ -147,8 +216,8 @@ TEST_F(SqliteStoreTest, many_commits_are_answered_in_order_even_when_it_ends) {
 
 TEST_F(SqliteStoreTest, other_schema_versions_and_other_files_are_refused) {
   SqliteStore::create(path("state.db")).value().reset();
-  { SqliteDatabase(path("state.db"), false).run("PRAGMA user_version = 2"); }
-  EXPECT_NE(SqliteStore::open(path("state.db")).error().message.find("schema version 2"), std::string::npos);
+  { SqliteDatabase(path("state.db"), false).run("PRAGMA user_version = 99"); }
+  EXPECT_NE(SqliteStore::open(path("state.db")).error().message.find("schema version 99"), std::string::npos);
   { SqliteDatabase(path("other.db"), true).run("CREATE TABLE t (a)"); }
   EXPECT_NE(SqliteStore::open(path("other.db")).error().message.find("not a database of"), std::string::npos);
   ASSERT_EQ(::truncate(path("other.db").c_str(), 100), 0);
