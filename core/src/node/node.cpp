@@ -404,15 +404,7 @@ void Node::obey_link(Now now) {
                    [&](link::OpenConnection& open) { actions_.emplace_back(std::move(open)); },
                    [&](link::SendLine& line) { actions_.emplace_back(std::move(line)); },
                    [&](link::CloseConnection& close) { actions_.emplace_back(close); },
-                   [&](link::LinkStateChanged& changed) {
-                     if (!changed.reason.empty() && changed.reason != link_reason_) {
-                       log::warning("link", "{}", changed.reason);
-                     }
-                     link_reason_ = changed.reason;
-                     peer_context_.server_is_online = changed.state == link::LinkState::online;
-                     if (changed.state == link::LinkState::refused)
-                       actions_.emplace_back(JoinRefused{changed.reason});
-                   },
+                   [&](link::LinkStateChanged& changed) { on_link_state(changed); },
                    [&](link::Registered& registered) { on_registered(registered); },
                    [&](link::PeerDescribed& described) {
                      if (peer::Peer* peer = admit(described.node, now)) {
@@ -457,6 +449,21 @@ void Node::obey_link(Now now) {
                    },
                },
                *action);
+  }
+}
+
+void Node::on_link_state(const link::LinkStateChanged& changed) {
+  link_reason_ = changed.reason;
+  peer_context_.server_is_online = changed.state == link::LinkState::online;
+  if (changed.state == link::LinkState::online) {
+    log::info("link", "registered with the server {}", link_->server());
+    link_failure_.clear();
+  } else if (changed.state == link::LinkState::waiting && changed.reason != link_failure_) {
+    // Once per cause: it is tried again every few seconds, for days if need be.
+    link_failure_ = changed.reason;
+    log::warning("link", "{}", changed.reason);
+  } else if (changed.state == link::LinkState::refused) {
+    actions_.emplace_back(JoinRefused{changed.reason});
   }
 }
 

@@ -134,6 +134,7 @@ class Node {
   void obey_peer(peer::Peer& peer, Now now);
   void on_stun(dataplane::ControlDatagram&& datagram, Now now);
   void on_handshake(const dataplane::ControlDatagram& datagram, bool under_load, Now now);
+  void on_link_state(const link::LinkStateChanged& changed);
   void on_registered(const link::Registered& registered);
   /// The peer that a description is about: made, updated or, when its keys changed, made anew. Null when
   /// refused.
@@ -171,6 +172,7 @@ class Node {
   std::unique_ptr<link::ServerLinkFsm> link_;
   std::vector<net::Endpoint> server_stun_servers_;
   std::string link_reason_;
+  std::string link_failure_;  ///< the newest cause of an outage that was logged
   CandidateBook candidates_;
   TransactionTable transactions_;
   std::map<dataplane::PeerId, std::unique_ptr<peer::Peer>> peers_;
