@@ -55,7 +55,7 @@ int init(const Arguments& arguments) {
   auto settings = make_settings(arguments.init);
   if (!settings) return fail(kUsage, settings.error().message);
   const StateDirectory directory(arguments.directory);
-  const NetworkRow network{arguments.init.network, arguments.init.pool};
+  const NetworkRow network{arguments.init.network, arguments.init.pool, arguments.init.friends_only};
   if (const auto error = directory.initialise(std::move(*settings), network))
     return fail(kFailed, error->message);
   std::fprintf(stderr, "initialised %s; start it: causeway-server run --dir %s\n",
@@ -128,6 +128,8 @@ CLI::App* add_init(CLI::App& app, Arguments& arguments) {
   command->add_option("--turn", options.turn, "URI of a TURN server to tell nodes of")
       ->allow_extra_args(false);
   command->add_option("--turn-secret", options.turn_secret, "its static-auth-secret");
+  command->add_flag("--friends-only", options.friends_only,
+                    "nodes reach only those of their own user and of mutual friends");
   command->add_option("--store", options.store, "where facts are kept")->capture_default_str();
   return command;
 }
@@ -181,6 +183,8 @@ int run_checked(int argc, char** argv) {
   network_add
       ->add_option("--pool", arguments.pool, "virtual addresses: 10.10.0.0/24 or 10.10.0.101-10.10.0.250")
       ->required();
+  network_add->add_flag("--friends-only", arguments.init.friends_only,
+                        "nodes reach only those of their own user and of mutual friends");
 
   CLI::App* nodes = add_query(app, arguments, "nodes", "who is enrolled, and who is online");
   nodes->add_option("--network", arguments.network, "of this network only");
@@ -204,14 +208,17 @@ int run_checked(int argc, char** argv) {
   if (*token_command) return make_token(arguments);
   if (*node_remove) return change(arguments, "admin.node.remove", {{"name", arguments.name}});
   if (*node_revoke) return change(arguments, "admin.node.revoke", {{"name", arguments.name}});
-  if (*network_add) return change(arguments, "admin.network.add", {{"pool", arguments.pool}});
+  if (*network_add) {
+    return change(arguments, "admin.network.add",
+                  {{"pool", arguments.pool}, {"friends_only", arguments.init.friends_only}});
+  }
   if (*nodes) {
     return list(arguments, "admin.nodes",
                 {"name", "user", "network", "virtual_address", "state", "connected_since"});
   }
-  if (*users) return list(arguments, "admin.users", {"name", "network", "nodes"});
+  if (*users) return list(arguments, "admin.users", {"name", "network", "nodes", "friends"});
   if (*networks)
-    return list(arguments, "admin.networks", {"name", "pool", "prefix", "owned", "online", "addresses"});
+    return list(arguments, "admin.networks", {"name", "pool", "prefix", "owned", "online", "addresses", "friends_only"});
   if (*stats) return list(arguments, "admin.stats", {});
   return fail(kUsage, "no command: see --help");
 }

@@ -76,7 +76,11 @@ ServerCore::Answer ServerCore::list_users() const {
       if (node->row.standing == Standing::enrolled) ++nodes[protocol::fold_name(node->row.user)];
     }
     for (const auto& [folded, user] : network->users) {
-      list.push_back({{"name", user.name}, {"network", network_name}, {"nodes", nodes[folded]}});
+      const auto friends = network->friends.find(folded);
+      list.push_back({{"name", user.name},
+                      {"network", network_name},
+                      {"nodes", nodes[folded]},
+                      {"friends", friends == network->friends.end() ? 0 : friends->second.size()}});
     }
   }
   return list;
@@ -93,7 +97,8 @@ ServerCore::Answer ServerCore::list_networks() const {
                     {"addresses", network->pool.size()},
                     {"owned", network->by_address.size()},
                     {"quarantined", network->quarantine.size()},
-                    {"online", online}});
+                    {"online", online},
+                    {"friends_only", network->row.friends_only}});
   }
   return list;
 }
@@ -137,7 +142,8 @@ ServerCore::Answer ServerCore::stats(Now now) const {
 
 void ServerCore::add_network(Connection& connection, const protocol::Request& request, Now) {
   NetworkRow row{protocol::get_string(request.params, "network").value_or(""),
-                 protocol::get_string(request.params, "pool").value_or("")};
+                 protocol::get_string(request.params, "pool").value_or(""),
+                 protocol::get_bool(request.params, "friends_only").value_or(false)};
   const auto added = directory_.add_network(std::move(row));
   if (!added) return reply(connection.id, request.id, bad(added.error().message));
   const NetworkRow& made = (*added)->row;

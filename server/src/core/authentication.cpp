@@ -136,7 +136,11 @@ ServerCore::Answer ServerCore::attach(ConnectionId id, Node& node, Now now) {
   connection->heard = now.steady;
   set_deadline(*connection, now.steady + kIdleLimit);
   actions_.emplace_back(RaiseLineLimit{id});
-  return protocol::AuthenticateResult{node.row.name, node.row.user, {}, {"reach"}, kKeepaliveSeconds}
+  const Network& network = directory_.network_of(node);
+  auto list = friends_of(network, node.row.user);
+  const auto reach = network.row.friends_only ? protocol::kReachFriends : protocol::kReachAll;
+  return protocol::AuthenticateResult{node.row.name,        node.row.user,     std::move(list.friends),
+                                      {std::string(reach)}, kKeepaliveSeconds, std::move(list.pending)}
       .to_json();
 }
 

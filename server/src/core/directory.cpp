@@ -5,12 +5,23 @@
 #include <algorithm>
 #include <cstring>
 #include <stdexcept>
+#include <tuple>
 
 #include "protocol/name.hpp"
 
 namespace causeway::server {
 
 // ---- Node ----
+
+std::size_t NodeHash::operator()(const Node* node) const {
+  return std::hash<crypto::IdentityPublicKey>{}(node->row.identity);
+}
+
+bool EarlierNode::operator()(const Entry& a, const Entry& b) const {
+  if (a.first != b.first) return a.first < b.first;
+  return std::tie(a.second->row.network, a.second->row.identity) <
+         std::tie(b.second->row.network, b.second->row.identity);
+}
 
 const protocol::NodeRecord* Node::record(WallTime now) {
   if (!content_known_ && row.record) {
@@ -49,6 +60,10 @@ void Directory::load(Snapshot snapshot, WallTime now) {
   for (auto& row : snapshot.users) {
     if (Network* network = find_network(row.network))
       network->users.emplace(protocol::fold_name(row.name), row);
+  }
+  for (const auto& row : snapshot.friends) {
+    if (Network* network = find_network(row.network))
+      network->friends[protocol::fold_name(row.user)].insert(protocol::fold_name(row.friend_user));
   }
   for (auto& row : snapshot.nodes) {
     Network* network = find_network(row.network);
@@ -119,6 +134,29 @@ void Directory::ensure_user(Network& network, std::string_view name, Changes& ch
   const auto [entry, added] =
       network.users.try_emplace(protocol::fold_name(name), UserRow{network.row.name, std::string(name)});
   if (added) changes.push_back(entry->second);
+}
+
+// ---- friends ----
+
+const UserRow* Directory::find_user(const Network& network, std::string_view name) const {
+  const auto found = network.users.find(protocol::fold_name(name));
+  return found == network.users.end() ? nullptr : &found->second;
+}
+
+bool Directory::lists(const Network& network, std::string_view user, std::string_view other) const {
+  const auto list = network.friends.find(protocol::fold_name(user));
+  return list != network.friends.end() && list->second.contains(protocol::fold_name(other));
+}
+
+void Directory::set_friend(Network& network, const UserRow& user, const UserRow& other, bool listed,
+                           Changes& changes) {
+  auto& list = network.friends[protocol::fold_name(user.name)];
+  if (listed) {
+    list.insert(protocol::fold_name(other.name));
+  } else {
+    list.erase(protocol::fold_name(other.name));
+  }
+  changes.push_back(FriendRow{network.row.name, user.name, other.name, listed});
 }
 
 // ---- names ----

@@ -25,6 +25,17 @@ struct Offer {
   std::vector<protocol::WireCandidate> candidates;
 };
 
+struct Node;
+
+/// By identity, never by where a node lies in memory: a simulated run must replay in any process.
+struct NodeHash {
+  std::size_t operator()(const Node* node) const;
+};
+struct EarlierNode {
+  using Entry = std::pair<WallTime, Node*>;
+  bool operator()(const Entry& a, const Entry& b) const;
+};
+
 struct Node {
   NodeRow row;
   // ---- what a crash would leave of it ----
@@ -36,8 +47,8 @@ struct Node {
   WallTime connected_since{};
   crypto::SessionPublicKey session_key;
   std::vector<protocol::WireCandidate> candidates;
-  std::unordered_map<Node*, Offer> offers;  ///< to others, since this registration
-  std::unordered_set<Node*> offered_by;     ///< others that have an offer to this one
+  std::unordered_map<Node*, Offer, NodeHash> offers;  ///< to others, since this registration
+  std::unordered_set<Node*, NodeHash> offered_by;     ///< others that have an offer to this one
 
   bool owns_address() const { return row.address && !row.freed_since; }
   /// A crash at this moment would lose nothing of what the row promises.
@@ -60,8 +71,9 @@ struct Network {
   std::unordered_map<crypto::IdentityPublicKey, std::unique_ptr<Node>> by_identity;
   std::unordered_map<std::string, Node*> by_name;   // folded; nodes that hold their name
   std::map<net::IpAddress, Node*> by_address;       // owners
-  std::set<std::pair<WallTime, Node*>> quarantine;  // freed addresses, oldest first
-  std::set<std::pair<WallTime, Node*>> offline;     // owners that are away, longest first
+  std::set<std::pair<WallTime, Node*>, EarlierNode> quarantine;  // freed addresses, oldest first
+  std::set<std::pair<WallTime, Node*>, EarlierNode> offline;     // owners that are away, longest first
+  std::map<std::string, std::set<std::string>> friends = {};  // by folded user: folded users on the list
 };
 
 /// All networks in memory, with the rules of who owns which address and name. Changes are appended for the
@@ -85,6 +97,12 @@ class Directory {
 
   Node& add_node(Network& network, const crypto::IdentityPublicKey& identity);
   void ensure_user(Network& network, std::string_view name, Changes& changes);
+
+  /// None when the network has no user of that name.
+  const UserRow* find_user(const Network& network, std::string_view name) const;
+  /// Whether `other` is on the list of `user`.
+  bool lists(const Network& network, std::string_view user, std::string_view other) const;
+  void set_friend(Network& network, const UserRow& user, const UserRow& other, bool listed, Changes& changes);
 
   /// False: another node has it. The node's former name is free then.
   bool take_name(Node& node, std::string_view name);

@@ -19,7 +19,8 @@ namespace causeway::server {
 
 struct NetworkRow {
   std::string name;
-  std::string pool;  ///< "10.10.0.0/24" or "10.10.0.101-10.10.0.250"
+  std::string pool;           ///< "10.10.0.0/24" or "10.10.0.101-10.10.0.250"
+  bool friends_only = false;  ///< nodes reach those of their own user and of mutual friends alone
 
   friend bool operator==(const NetworkRow&, const NetworkRow&) = default;
 };
@@ -29,6 +30,16 @@ struct UserRow {
   std::string name;
 
   friend bool operator==(const UserRow&, const UserRow&) = default;
+};
+
+/// One entry of a user's friend list, by the users' own spelling of their names.
+struct FriendRow {
+  std::string network;
+  std::string user;         ///< whose list
+  std::string friend_user;  ///< who is on it
+  bool listed = true;       ///< false: taken off; never read back
+
+  friend bool operator==(const FriendRow&, const FriendRow&) = default;
 };
 
 enum class Standing : std::uint8_t {
@@ -91,11 +102,12 @@ struct TokenSpend {
   friend bool operator==(const TokenSpend&, const TokenSpend&) = default;
 };
 
-using Change = std::variant<NetworkRow, UserRow, NodeRow, TokenRow, TokenSpend>;
+using Change = std::variant<NetworkRow, UserRow, FriendRow, NodeRow, TokenRow, TokenSpend>;
 
 struct Snapshot {
   std::vector<NetworkRow> networks;
   std::vector<UserRow> users;
+  std::vector<FriendRow> friends;
   std::vector<NodeRow> nodes;
   std::vector<TokenRow> tokens;
 };

@@ -156,14 +156,17 @@ void ServerCore::handle_request(Connection& connection, const protocol::Request&
   if (name == method::kAuthenticate) return authenticate(connection, request, now);
   if (name == method::kPing) return reply(id, request.id, protocol::Json::object());
 
+  const bool is_friends =
+      name == method::kFriendsList || name == method::kFriendsAdd || name == method::kFriendsRemove;
   const bool known = name == method::kRegister || name == method::kUpdate || name == method::kQuery ||
-                     name == method::kConnect || name == method::kDeregister;
+                     name == method::kConnect || name == method::kDeregister || is_friends;
   if (!known) return reply(id, request.id, RpcError{ErrorCode::method_not_found, "no such method"});
   if (connection.phase != Phase::authenticated) {
     return reply(id, request.id, RpcError{ErrorCode::unauthenticated, "authenticate first"});
   }
   if (name == method::kRegister) return register_node(connection, request, now);
   if (name == method::kDeregister) return deregister(connection, request, now);
+  if (is_friends) return handle_friends(connection, request, now);
   if (!connection.node->registered) {
     return reply(id, request.id, RpcError{ErrorCode::not_registered, "register first"});
   }
@@ -261,6 +264,8 @@ void ServerCore::remember_unsaved(const std::vector<Change>& changes) {
       unsaved_nodes_.emplace(node->network, node->identity);
     if (const auto* network = std::get_if<NetworkRow>(&change)) unsaved_networks_.insert(network->name);
     if (const auto* user = std::get_if<UserRow>(&change)) unsaved_users_.emplace(user->network, user->name);
+    if (const auto* entry = std::get_if<FriendRow>(&change))
+      unsaved_friends_.emplace(entry->network, entry->user, entry->friend_user);
     if (const auto* token = std::get_if<TokenRow>(&change)) unsaved_tokens_.insert(token->id);
     if (const auto* spend = std::get_if<TokenSpend>(&change)) unsaved_tokens_.insert(spend->token);
   }
@@ -273,6 +278,10 @@ void ServerCore::retry_unsaved() {
     changes.push_back(directory_.find_network(name)->row);
   for (const auto& [network, name] : unsaved_users_)
     changes.push_back(UserRow{network, name});
+  for (const auto& [network_name, user, other] : unsaved_friends_) {
+    if (const Network* network = directory_.find_network(network_name))
+      changes.push_back(FriendRow{network_name, user, other, directory_.lists(*network, user, other)});
+  }
   for (const auto& id : unsaved_tokens_) {
     const TokenRow* token = directory_.find_token_by_id(id);
     if (!token) continue;
@@ -289,6 +298,7 @@ void ServerCore::retry_unsaved() {
   }
   unsaved_networks_.clear();
   unsaved_users_.clear();
+  unsaved_friends_.clear();
   unsaved_tokens_.clear();
   unsaved_nodes_.clear();
   if (!changes.empty()) commit(std::move(changes), {});

@@ -6,6 +6,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -129,11 +130,20 @@ class ServerCore {
   protocol::NodeInfo describe(Node& node, Node* asker) const;
   void tell_watchers(Node& node, Now now);
   enum class Audience : std::uint8_t { peers, network };
+  /// The one place that decides whether a node may hear of another and connect to it.
+  bool may_reach(const Node& asker, const Node& other) const;
   void tell_status(Node& node, const net::IpAddress& address, protocol::PeerStatus status, Audience audience);
   void deliver_offer(Node& from, Node& to, Now now);
   void deliver_offers(Node& node, Now now);
   void drop_own_offers(Node& node);
   void drop_all_offers(Node& node);
+
+  // friends.cpp
+  void handle_friends(Connection& connection, const protocol::Request& request, Now now);
+  void change_friend(Connection& connection, const protocol::Request& request, bool listed, Now now);
+  protocol::FriendList friends_of(const Network& network, const std::string& user) const;
+  void tell_friends(const Network& network, const std::string& user);
+  void separate(Network& network, const std::string& user, const std::string& other);
 
   // admin.cpp
   void handle_admin(Connection& connection, const protocol::Request& request, Now now);
@@ -166,6 +176,7 @@ class ServerCore {
   std::set<std::pair<std::string, crypto::IdentityPublicKey>> unsaved_nodes_;
   std::set<std::string> unsaved_networks_;
   std::set<std::pair<std::string, std::string>> unsaved_users_;
+  std::set<std::tuple<std::string, std::string, std::string>> unsaved_friends_;  // network, user, friend
   std::set<std::string> unsaved_tokens_;
   std::optional<SteadyTime> retry_at_;
   bool store_failing_ = false;
