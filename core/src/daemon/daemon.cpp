@@ -12,6 +12,7 @@
 #include <map>
 
 #include "base/log.hpp"
+#include "base/overloaded.hpp"
 #include "base/random.hpp"
 #include "daemon/base_manager.hpp"
 #include "daemon/capabilities.hpp"
@@ -40,13 +41,6 @@ constexpr std::size_t kEventsAtOnce = 256;
 constexpr std::size_t kUnderLoad = 64;
 /// A flood comes in bursts: so long after the last one we still count as under load, as wireguard-go has it.
 constexpr Duration kUnderLoadFor = 1s;
-
-template <class... Handlers>
-struct Overloaded : Handlers... {
-  using Handlers::operator()...;
-};
-template <class... Handlers>
-Overloaded(Handlers...) -> Overloaded<Handlers...>;
 
 /// Everything the node needs of the machine, in the order it is opened; destroyed in reverse: the data loop
 /// stops before the TUN goes, plugins are closed before the executor.

@@ -1,0 +1,137 @@
+// The peers of a node: who they are, what they ask for, what others are told of them.
+
+#include <algorithm>
+#include <utility>
+
+#include "base/log.hpp"
+#include "base/overloaded.hpp"
+#include "node/node.hpp"
+
+namespace causeway::node {
+peer::Peer& Node::add_peer(peer::PeerDescription description, Now now) {
+  const dataplane::PeerId id{next_peer_++};
+  auto made = std::make_unique<peer::Peer>(id, std::move(description), peer_context_);
+  peer::Peer& peer = *made;
+  peers_.emplace(id, std::move(made));
+  peer_by_key_[peer.description().session_key] = id;
+  peer_by_address_[peer.description().virtual_address] = id;
+  peer.set_local_candidates(candidates_.ranked(), now);
+  obey_peer(peer, now);
+  return peer;
+}
+
+void Node::remove_peer(dataplane::PeerId id, Now now) {
+  peer::Peer* peer = peer_with(id);
+  if (!peer) return;
+  peer->release("the peer is gone", now);
+  obey_peer(*peer, now);
+  peer_by_key_.erase(peer->description().session_key);
+  peer_by_address_.erase(peer->description().virtual_address);
+  std::erase_if(peer_by_ufrag_, [&](const auto& item) { return item.second == id; });
+  actions_.emplace_back(dataplane::Command{dataplane::RemovePeer{id}});
+  peers_.erase(id);
+  publish_forwarding();
+  publish_names();
+}
+
+void Node::remove_all_peers(Now now) {
+  lookups_.clear();
+  while (true) {
+    const auto leaving = std::find_if(peers_.begin(), peers_.end(), [](const auto& item) {
+      return item.second->description().kind == session::PeerKind::causeway;
+    });
+    if (leaving == peers_.end()) return;
+    remove_peer(leaving->first, now);
+  }
+}
+
+void Node::forget_lookup(const net::IpAddress& address) { lookups_.erase(address); }
+
+void Node::obey_peer(peer::Peer& peer, Now now) {
+  while (auto action = peer.poll_action()) {
+    std::visit(
+        Overloaded{
+            [&](peer::SendDatagram& send) {
+              if (send.transaction) {
+                transactions_.remember(*send.transaction, peer.id(), now.steady);
+              } else if (timestamps_.last() > state_.timestamp) {
+                state_.timestamp = timestamps_.last();
+                actions_.emplace_back(CoverTimestamp{state_.timestamp});
+              }
+              actions_.emplace_back(std::move(send));
+            },
+            [&](dataplane::Command& command) { actions_.emplace_back(std::move(command)); },
+            [&](peer::Offer& offer) {
+              std::erase_if(peer_by_ufrag_, [&](const auto& item) { return item.second == peer.id(); });
+              peer_by_ufrag_[offer.ufrag] = peer.id();
+              if (link_) {
+                link_->connect(peer.description().virtual_address, offer.ufrag, candidates_.ranked(), now);
+              }
+            },
+            [&](peer::WithdrawOffer&) {
+              std::erase_if(peer_by_ufrag_, [&](const auto& item) { return item.second == peer.id(); });
+              if (link_) link_->disconnect(peer.description().virtual_address);
+            },
+            [&](peer::ScorePaths& score) {
+              actions_.emplace_back(
+                  ScorePeerPaths{peer.id(), peer.description().name, score.round, std::move(score.paths)});
+            },
+            [&](peer::PeerStateChanged& changed) {
+              log::info("peer", "{} ({}) is {}{}{}", peer.description().name,
+                        peer.description().virtual_address.to_string(), peer::to_string(changed.state),
+                        changed.reason.empty() ? "" : ": ", changed.reason);
+            },
+        },
+        *action);
+  }
+}
+
+void Node::publish_forwarding() {
+  auto table = std::make_shared<dataplane::ForwardingSnapshot>();
+  if (options_.static_address) table->local_addresses.push_back(*options_.static_address);
+  if (state_.virtual_address) table->local_addresses.push_back(*state_.virtual_address);
+  if (state_.on_link) table->on_link.push_back(*state_.on_link);
+  for (const auto& [id, peer] : peers_) {
+    if (peer->state() == peer::PeerState::blocked) continue;
+    for (const net::Prefix& prefix : peer->description().allowed_ips)
+      table->entries.push_back({prefix, id});
+  }
+  actions_.emplace_back(dataplane::Command{dataplane::SetForwarding{std::move(table)}});
+}
+
+void Node::publish_names() {
+  PublishNames publish;
+  if (state_.virtual_address && !state_.name.empty())
+    publish.names.emplace_back(state_.name, *state_.virtual_address);
+  for (const auto& [id, peer] : peers_) {
+    const auto& description = peer->description();
+    if (!description.name.empty() && description.kind == session::PeerKind::causeway &&
+        peer->state() != peer::PeerState::blocked) {
+      publish.names.emplace_back(description.name, description.virtual_address);
+    }
+  }
+  actions_.emplace_back(std::move(publish));
+}
+
+void Node::publish_stun_servers() {
+  std::vector<net::Endpoint> servers = options_.extra_stun_servers;
+  for (const net::Endpoint& server : server_stun_servers_) {
+    if (std::find(servers.begin(), servers.end(), server) == servers.end()) servers.push_back(server);
+  }
+  actions_.emplace_back(UpdateSources{std::move(servers)});
+}
+
+void Node::set_extra_stun_servers(std::vector<net::Endpoint> servers, Now now) {
+  options_.extra_stun_servers = std::move(servers);
+  publish_stun_servers();
+  run(now);
+}
+
+void Node::probe(dataplane::PeerId id, Now now) {
+  peer::Peer* peer = peer_with(id);
+  if (!peer) return;
+  peer->probe_selected(now);
+  obey_peer(*peer, now);
+}
+
+}  // namespace causeway::node
