@@ -8,6 +8,7 @@
 #include "node/node.hpp"
 
 namespace causeway::node {
+
 peer::Peer& Node::add_peer(peer::PeerDescription description, Now now) {
   const dataplane::PeerId id{next_peer_++};
   auto made = std::make_unique<peer::Peer>(id, std::move(description), peer_context_);

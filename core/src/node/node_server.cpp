@@ -9,6 +9,7 @@
 #include "node/node.hpp"
 
 namespace causeway::node {
+
 void Node::on_server_connected(ByteView exporter, Now now) {
   if (link_) link_->on_connected(exporter, now);
   run(now);
