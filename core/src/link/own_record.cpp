@@ -9,6 +9,8 @@ namespace {
 
 constexpr Duration kLifetime = std::chrono::hours(24 * 30);
 constexpr Duration kRenewal = std::chrono::hours(24);
+/// A record whose remaining life is off by more was signed while the wall clock was wrong.
+constexpr Duration kClockSlack = std::chrono::hours(1);
 constexpr std::uint64_t kLeap = std::uint64_t{1} << 32;
 constexpr std::uint64_t kMaxSerial = protocol::kMaxRequestId;  // 2^53 - 1
 
@@ -45,7 +47,10 @@ void OwnRecord::leap_serial(Now now) {
 }
 
 bool OwnRecord::renew_if_due(Now now) {
-  if (!renewal_ || *renewal_ > now.steady) return false;
+  if (!signed_) return false;
+  const Duration left = record_.expires - now.wall;
+  const bool clock_was_set = left < kLifetime - kRenewal - kClockSlack || left > kLifetime + kClockSlack;
+  if (*renewal_ > now.steady && !clock_was_set) return false;
   sign(now);
   return true;
 }
