@@ -8,6 +8,7 @@ packages_build=(
 )
 packages_test=(
   libgtest-dev libgmock-dev openssl clang-format
+  libglib2.0-dev coturn wireguard-go wireguard-tools
 )
 packages_lab=(
   iproute2 nftables iputils-ping procps util-linux
