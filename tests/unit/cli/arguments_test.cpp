@@ -47,6 +47,17 @@ TEST(Arguments, QueriesTakeTheDirectoryAndJson) {
   EXPECT_EQ(invocation({"metrics", "--dir", "/tmp/y"}).directory, "/tmp/y") << "behind the sub-command, too";
 }
 
+TEST(Arguments, Friends) {
+  EXPECT_EQ(invocation({"friends", "--json"}).method, "friends");
+  const auto added = invocation({"friend", "add", "bob", "--key", "KEY="});
+  EXPECT_EQ(added.method, "friend.add");
+  EXPECT_EQ(added.params, (Json{{"name", "bob"}, {"key", "KEY="}}));
+  EXPECT_GT(added.timeout, std::chrono::seconds(10)) << "longer than the daemon waits for the server";
+  const auto removed = invocation({"friend", "remove", "bob"});
+  EXPECT_EQ(removed.method, "friend.remove");
+  EXPECT_EQ(removed.params, (Json{{"name", "bob"}}));
+}
+
 TEST(Arguments, PeersAreNamed) {
   EXPECT_EQ(invocation({"candidates"}).params, Json::object());
   EXPECT_EQ(invocation({"candidates", "n2"}).params, (Json{{"peer", "n2"}}));
@@ -95,6 +106,10 @@ TEST(Arguments, WrongUsageIsTwoWithOneErrorLine) {
                                                     {"plugin", "use", "a:0"},
                                                     {"plugin", "use", "a:1001"},
                                                     {"plugin", "use", ":5"},
+                                                    {"friend"},
+                                                    {"friend", "add"},
+                                                    {"friend", "remove"},
+                                                    {"friend", "remove", "bob", "--key", "K"},
                                                     {"status", "--dir"}};
   for (const auto& words : cases) {
     const Answered wrong = answered(words);

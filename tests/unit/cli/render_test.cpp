@@ -73,6 +73,24 @@ TEST(Render, Checks) {
             "n2    a      c       in-progress  5                    -\n");
 }
 
+TEST(Render, Friends) {
+  EXPECT_EQ(render_friends(Json::parse(R"([{"name": "bob", "state": "mutual", "nodes": [
+      {"name": "b1", "virtual_address": "10.10.0.2", "state": "connected", "pinned": "on first sight", "identity": "I1=", "reason": ""},
+      {"name": "b2", "virtual_address": null, "state": "blocked", "pinned": "no", "identity": "I2=", "reason": "identity changed"}]},
+      {"name": "eve", "state": "waiting", "nodes": []}])")),
+            "FRIEND  LIST     NODE  ADDRESS    STATE      PINNED          IDENTITY  REASON\n"
+            "bob     mutual   b1    10.10.0.2  connected  on first sight  I1=       -\n"
+            "                 b2    -          blocked    no              I2=       identity changed\n"
+            "eve     waiting\n");
+  EXPECT_EQ(render_friends(Json::array()), "no friends: add one by `causeway friend add NAME`\n");
+}
+
+TEST(Render, ABlockedPeerSaysWhatToDo) {
+  const std::string text = render_peers(Json::parse(
+      R"([{"name": "bob", "state": "blocked", "reason": "identity changed", "hint": "do this", "path": null}])"));
+  EXPECT_NE(text.find("identity changed: do this"), std::string::npos) << text;
+}
+
 TEST(Render, Explanation) {
   const std::string text = render_explanation(Json::parse(R"({"peer": "n2", "virtual_address": "10.10.0.102",
     "state": "connected", "state_reason": "", "role": "controlling", "stack": "priority-ice", "rule": "better_score",
@@ -115,8 +133,8 @@ TEST(Render, CommandsAnswerInOneLine) {
 }
 
 TEST(Render, AnythingElseThanExpectedIsShownAsUnknown) {
-  for (const char* method :
-       {"status", "peers", "candidates", "mappings", "checks", "plugins", "explain", "ping", "metrics"}) {
+  for (const char* method : {"status", "peers", "candidates", "mappings", "checks", "plugins", "explain",
+                             "ping", "metrics", "friends"}) {
     for (const char* text : {"null", "[]", "{}", "5", "\"x\"", "[null]", "[[]]", "[{\"path\": 5}]",
                              "{\"peers\": 5, \"server\": []}"}) {
       EXPECT_FALSE(render(method, Json::parse(text)).empty() && std::string_view(method) != "metrics")

@@ -181,6 +181,74 @@ TEST_F(ServerLink, ProvesItsIdentityAndSpendsTheToken) {
   EXPECT_EQ(fsm->state(), LinkState::registering);
 }
 
+TEST_F(ServerLink, TellsTheFriendListAtEachRegistrationAndChange) {
+  fsm->start(now);
+  fsm->on_connected(exporter, now);
+  reply(expect_request("authenticate"),
+        protocol::AuthenticateResult{"n1", "ann", {"bob", "eve"}, {"reach-friends"}, 60, {"eve"}}.to_json());
+  EXPECT_TRUE(take<FriendsTold>().empty());
+  reply(expect_request("register"), registered_as("10.10.0.101"));
+  auto told = take<FriendsTold>();
+  ASSERT_EQ(told.size(), 1u);
+  EXPECT_EQ(told[0].user, "ann");
+  EXPECT_THAT(told[0].friends, testing::ElementsAre("bob", "eve"));
+  EXPECT_THAT(told[0].pending, testing::ElementsAre("eve"));
+  EXPECT_TRUE(told[0].friends_only);
+  notify("friends.changed", protocol::FriendList{{"eve"}, {}}.to_json());
+  told = take<FriendsTold>();
+  ASSERT_EQ(told.size(), 1u);
+  EXPECT_THAT(told[0].friends, testing::ElementsAre("eve"));
+  EXPECT_TRUE(told[0].friends_only);
+  for (const Json& bad : {Json{{"friends", 5}}, Json{{"friends", {""}}}, Json{{"friends", {1}}},
+                          Json{{"pending", std::vector<std::string>(401, "a")}}}) {
+    notify("friends.changed", bad);
+    EXPECT_TRUE(take<FriendsTold>().empty());
+  }
+  EXPECT_EQ(fsm->counters().lines_malformed, 4u);
+}
+
+TEST_F(ServerLink, AnswersEachChangeOfAFriend) {
+  start_online();
+  fsm->change_friend(7, "bob", true, now);
+  const Json request = expect_request("friends.add");
+  EXPECT_EQ(request["params"], Json::parse(R"({"user": "bob"})"));
+  reply(request, protocol::FriendList{{"Bob"}, {"Bob"}, "Bob"}.to_json());
+  EXPECT_EQ(take<FriendsTold>().size(), 1u);
+  auto answers = take<FriendChangeAnswered>();
+  ASSERT_EQ(answers.size(), 1u);
+  EXPECT_EQ(answers[0].ticket, 7u);
+  EXPECT_EQ(answers[0].user, "Bob");
+  EXPECT_EQ(answers[0].error, "");
+
+  fsm->change_friend(8, "nobody", false, now);
+  fail(expect_request("friends.remove"), protocol::ErrorCode::no_such_user);
+  answers = take<FriendChangeAnswered>();
+  ASSERT_EQ(answers.size(), 1u);
+  EXPECT_TRUE(answers[0].no_such_user);
+  EXPECT_THAT(answers[0].error, HasSubstr("causeway peers"));
+
+  fsm->change_friend(9, "bob", true, now);
+  reply(expect_request("friends.add"), Json{{"friends", "bob"}});
+  answers = take<FriendChangeAnswered>();
+  ASSERT_EQ(answers.size(), 1u);
+  EXPECT_NE(answers[0].error, "") << "what cannot be read is no success";
+}
+
+TEST_F(ServerLink, AChangeOfAFriendEndsWithTheConnection) {
+  fsm->change_friend(1, "bob", true, now);
+  auto answers = take<FriendChangeAnswered>();
+  ASSERT_EQ(answers.size(), 1u);
+  EXPECT_THAT(answers[0].error, HasSubstr("try again"));
+  start_online();
+  fsm->change_friend(2, "bob", true, now);
+  EXPECT_TRUE(take<FriendChangeAnswered>().empty());
+  fsm->on_closed("reset by peer", now);
+  answers = take<FriendChangeAnswered>();
+  ASSERT_EQ(answers.size(), 1u);
+  EXPECT_EQ(answers[0].ticket, 2u);
+  EXPECT_NE(answers[0].error, "");
+}
+
 TEST_F(ServerLink, SendsNoTokenOnceEnrolled) {
   enrolled = true;
   make();

@@ -240,6 +240,19 @@ TEST(JoinToken, goes_there_and_back) {
   EXPECT_EQ(parsed->servers[1].to_string(), "[2001:db8::1]:7443");
 }
 
+TEST(Messages, friends_come_back_and_are_bounded) {
+  const FriendList list{{"Bob", "Eve"}, {"Eve"}, "Eve"};
+  EXPECT_EQ(FriendList::parse(list.to_json()).value(), list);
+  EXPECT_EQ(FriendList::parse(Json::object()).value(), FriendList{});
+  for (const char* text : {R"({"friends": "Bob"})", R"({"friends": ["a b"]})", R"({"pending": [""]})",
+                           R"({"user": 5})", R"({"friends": [null]})"})
+    EXPECT_FALSE(FriendList::parse(Json::parse(text))) << text;
+  EXPECT_TRUE(FriendList::parse({{"friends", std::vector<std::string>(kMaxFriends, "a")}}));
+  EXPECT_FALSE(FriendList::parse({{"friends", std::vector<std::string>(kMaxFriends + 1, "a")}}));
+  EXPECT_EQ(FriendParams::parse(FriendParams{"bob"}.to_json()).value().user, "bob");
+  EXPECT_FALSE(FriendParams::parse({{"user", std::string(64, 'a')}}));
+}
+
 TEST(JoinToken, each_malformed_one_is_told_apart) {
   const auto problem = [](const std::string& text) {
     const auto parsed = JoinToken::parse(text);

@@ -98,6 +98,30 @@ TEST_F(StateDirectoryTest, EverythingComesBack) {
   EXPECT_EQ(second->keys().session.bytes, keys.session.bytes);
 }
 
+TEST_F(StateDirectoryTest, FriendsAndPinsComeBack) {
+  FriendState friends{"home", "Ann", true, {Friend{"Bob", true, true}, Friend{"Eve"}}};
+  Pin seen{crypto::generate_identity(random).public_key, "bob1", net::IpAddress::parse("10.10.0.2"), 7,
+           false};
+  Pin given{crypto::generate_identity(random).public_key, "bob", std::nullopt, 0, true};
+  friends.friends[0].pins = {seen, given};
+  {
+    auto first = open();
+    ASSERT_TRUE(first);
+    EXPECT_EQ(first->friends(), FriendState{});
+    ASSERT_TRUE(first->save_friends(friends));
+  }
+  EXPECT_EQ(mode(dir / "friends.json"), 0600u);
+  {
+    const auto second = open();
+    ASSERT_TRUE(second) << second.error().message;
+    EXPECT_EQ(second->friends(), friends);
+  }
+  std::string text = read("friends.json");
+  text.replace(text.find("bob1"), 4, "eve1");
+  write("friends.json", text);
+  EXPECT_THAT(open_error(), AllOf(HasSubstr("friends.json"), HasSubstr("damaged"), HasSubstr("backup")));
+}
+
 TEST_F(StateDirectoryTest, PartsAreSavedOneByOne) {
   auto made = open();
   ASSERT_TRUE(made);
@@ -202,6 +226,13 @@ TEST_F(StateDirectoryTest, AnEditedOrFlippedFileIsNoticed) {
   text.replace(text.find("\"record_serial\": 7"), 18, "\"record_serial\": 8");
   write("state.json", text);
   EXPECT_THAT(open_error(), HasSubstr("checksum differs"));
+}
+
+TEST_F(StateDirectoryTest, AFileNestedTooDeeplyIsDamaged) {
+  { ASSERT_TRUE(open()); }
+  const std::string deep = std::string(200'000, '[') + std::string(200'000, ']');
+  write("state.json", R"({"kind": "state", "crc32c": "00000000", "content": )" + deep + "}");
+  EXPECT_THAT(open_error(), AllOf(HasSubstr("state.json is damaged"), HasSubstr("nested too deeply")));
 }
 
 TEST_F(StateDirectoryTest, DamagedKeysAreNeverMadeAnew) {
