@@ -1,17 +1,23 @@
 #include "tests/sim/sim_node.hpp"
 
+#include <fmt/format.h>
+
+#include <algorithm>
 #include <utility>
 
 #include "crypto/ed25519.hpp"
 #include "crypto/x25519.hpp"
 #include "plugin/builtin.hpp"
-#include "stun/message.hpp"
 #include "tests/sim/world.hpp"
 
 namespace causeway::sim {
 namespace {
 
-constexpr net::BaseId kBase{1};
+constexpr std::uint16_t kPort = 41000;
+/// Of the queue from the data loop, as in the daemon.
+constexpr std::size_t kMostEvents = 4096;
+/// A node that asks for more before it rests never rests.
+constexpr int kMostRounds = 2000;
 
 template <class... Handlers>
 struct Overloaded : Handlers... {
@@ -22,31 +28,97 @@ Overloaded(Handlers...) -> Overloaded<Handlers...>;
 
 }  // namespace
 
-/// The one base of a node: every segment of a batch travels by itself.
+/// One NIC's socket: every segment of a batch travels by itself.
 class SimNode::SimCarrier final : public dataplane::Carrier {
  public:
-  SimCarrier(World& world, SimNode& node) : world_(world), node_(node) {}
+  SimCarrier(SimNode& node, net::BaseId base) : node_(node), base_(base) {}
   dataplane::SendOutcome send(const net::Endpoint& to, const dataplane::SendBatch& batch) noexcept override {
     for (std::size_t at = 0; at < batch.bytes.size(); at += batch.segment_bytes) {
       const ByteView segment =
           batch.bytes.subspan(at, std::min<std::size_t>(batch.segment_bytes, batch.bytes.size() - at));
-      world_.send_datagram(node_, node_.base_address_, to, Bytes(segment.begin(), segment.end()));
+      node_.send_from(base_, to, Bytes(segment.begin(), segment.end()));
     }
     return {.segments_sent = static_cast<std::uint32_t>(batch.segments())};
   }
 
  private:
-  World& world_;
   SimNode& node_;
+  net::BaseId base_;
 };
 
-SimNode::SimNode(World& world, std::string name, net::IpAddress address, Nat* nat)
-    : world_(world), name_(std::move(name)), nat_(nat), base_address_{address, 41000} {
-  keys_.identity = crypto::generate_identity(world.random()).secret;
-  keys_.session = crypto::generate_session_keys(world.random()).secret;
+SimNode::SimNode(World& world, std::string name) : world_(world), name_(std::move(name)) {
+  const auto identity = crypto::generate_identity(world.random);
+  keys_.identity = identity.secret;
+  identity_ = crypto::derive_public(keys_.identity);
+  keys_.session = crypto::generate_session_keys(world.random).secret;
 }
 
 SimNode::~SimNode() = default;
+
+Now SimNode::now() const { return world_.schedule.clocks(clock_error); }
+
+RandomSource& SimNode::random() { return world_.random; }
+
+const peer::Peer* SimNode::peer_of(const SimNode& other) const {
+  if (!node_) return nullptr;
+  for (const auto& [id, peer] : node_->peers()) {
+    if (peer->description().identity == other.identity_) return peer.get();
+  }
+  return nullptr;
+}
+
+// ---- NICs ----
+
+SimNic* SimNode::find_nic(net::BaseId base) {
+  const auto at =
+      std::find_if(nics_.begin(), nics_.end(), [&](const SimNic& nic) { return nic.base == base; });
+  return at == nics_.end() ? nullptr : &*at;
+}
+
+net::BaseId SimNode::add_nic(Realm realm, net::IpAddress address) {
+  nics_.push_back({net::BaseId{next_base_++}, realm, {address, kPort}});
+  const net::BaseId base = nics_.back().base;
+  if (node_) {
+    open(nics_.back());
+    tell_bases();
+    pump();
+  }
+  return base;
+}
+
+void SimNode::remove_nic(net::BaseId base) {
+  SimNic* nic = find_nic(base);
+  if (!nic) return;
+  world_.network.unplug(nic->plug);
+  std::erase_if(nics_, [&](const SimNic& known) { return known.base == base; });
+  if (!node_) return;
+  apply(dataplane::RemoveBase{base});
+  tell_bases();
+  pump();
+}
+
+void SimNode::open(SimNic& nic) {
+  const net::BaseId base = nic.base;
+  nic.plug = world_.network.plug_in(
+      nic.realm, nic.address, name_,
+      [this, base](const net::Endpoint& from, Bytes bytes) { on_datagram(base, from, std::move(bytes)); });
+  apply(dataplane::AddBase{base, std::make_shared<SimCarrier>(*this, base)});
+}
+
+void SimNode::tell_bases() {
+  peer::LocalBases bases;
+  for (const SimNic& nic : nics_) {
+    bases[nic.base] = {.base = nic.base,
+                       .address = nic.address,
+                       .interface = fmt::format("eth{}", static_cast<std::uint32_t>(nic.base)),
+                       .on_link = net::Prefix::containing(nic.address.address, 24),
+                       .has_default_route = nic.base == nics_.front().base};
+  }
+  node_->on_bases_changed(bases, now());
+  stun_->set_bases(bases);
+}
+
+// ---- life of the daemon ----
 
 void SimNode::start(const std::string& token) {
   stored_.enrolment = store::Enrolment{.token = token};
@@ -55,48 +127,71 @@ void SimNode::start(const std::string& token) {
 
 void SimNode::kill() {
   ++life_;
-  if (connection_ != server::ConnectionId::none) world_.close_from_node(std::exchange(connection_, {}));
+  if (node_) world_.narration.note(name_, "is killed");
+  close_connection();
+  for (SimNic& nic : nics_)
+    world_.network.unplug(std::exchange(nic.plug, PlugId::none));
+  stun_.reset();
   node_.reset();
   forwarder_.reset();
   events_.clear();
-  gathering_.clear();
   timer_.reset();
   interface_address_.reset();
 }
 
 void SimNode::restart() {
   kill();
+  world_.narration.note(name_, "starts");
+  has_left_ = stored_.enrolment && stored_.enrolment->left;
   forwarder_ = std::make_unique<dataplane::Forwarder>(tun_, *this, drops_);
   node::Node::Options options;
   options.keys = keys_;
   options.state = stored_;
+  options.friends = stored_friends_;
   options.wished_name = name_;
-  node_ = std::make_unique<node::Node>(std::move(options), world_.random());
-  forwarder_->apply(dataplane::AddBase{kBase, std::make_shared<SimCarrier>(world_, *this)}, world_.now());
-  node_->start(world_.now());
-  node_->on_bases_changed(
-      {{kBase, {.base = kBase, .address = base_address_, .interface = "eth0", .has_default_route = true}}},
-      world_.now());
+  node_ = std::make_unique<node::Node>(std::move(options), world_.random);
+  stun_ = std::make_unique<StunClient>(*this);
+  for (SimNic& nic : nics_)
+    open(nic);
+  node_->start(now());
+  tell_bases();
   pump();
-  gather();
 }
 
 void SimNode::leave() {
+  if (!node_) return;
+  world_.narration.note(name_, "is told to leave");
   has_left_ = false;
-  node_->leave(world_.now());
+  node_->leave(now());
   pump();
 }
 
 void SimNode::join() {
-  (void)node_->join(std::nullopt, world_.now());
+  if (!node_) return;
+  world_.narration.note(name_, "is told to join");
+  has_left_ = false;
+  (void)node_->join(std::nullopt, now());
+  pump();
+}
+
+void SimNode::add_friend(const std::string& name, std::optional<crypto::IdentityPublicKey> key) {
+  friend_answer_.reset();
+  node_->add_friend(name, key, now());
+  pump();
+}
+
+void SimNode::remove_friend(const std::string& name) {
+  friend_answer_.reset();
+  node_->remove_friend(name, now());
   pump();
 }
 
 // ---- applications ----
 
 void SimNode::write_packet(Bytes packet) {
+  if (!forwarder_) return;
   tun_.put(std::move(packet));
-  while (forwarder_->on_tun_readable(world_.now()) == dataplane::Forwarder::TunState::more) {
+  while (forwarder_->on_tun_readable(now()) == dataplane::Forwarder::TunState::more) {
   }
   pump();
 }
@@ -108,37 +203,51 @@ std::vector<Bytes> SimNode::take_received() {
   return packets;
 }
 
+void SimNode::forge_source(const net::IpAddress& source) { forged_sources_.insert(source); }
+
 // ---- the world's events ----
 
-void SimNode::on_datagram(const net::Endpoint& from, Bytes bytes) {
+void SimNode::send_from(net::BaseId base, const net::Endpoint& to, Bytes bytes) {
+  if (const SimNic* nic = find_nic(base)) world_.network.send(nic->plug, to, std::move(bytes));
+}
+
+void SimNode::on_datagram(net::BaseId base, const net::Endpoint& from, Bytes bytes) {
   if (!forwarder_) return;
   const auto length = static_cast<std::uint16_t>(bytes.size());
-  forwarder_->on_received({.base = kBase, .from = from, .bytes = bytes, .segment_bytes = length},
-                          world_.now());
-  forwarder_->flush(world_.now());
+  forwarder_->on_received({.base = base, .from = from, .bytes = bytes, .segment_bytes = length}, now());
+  forwarder_->flush(now());
   pump();
 }
 
 void SimNode::on_server_secured(server::ConnectionId connection, ByteView exporter) {
   if (connection != connection_ || !node_) return;
-  node_->on_server_connected(exporter, world_.now());
+  node_->on_server_connected(exporter, now());
   pump();
 }
 
 void SimNode::on_server_line(server::ConnectionId connection, const std::string& line) {
   if (connection != connection_ || !node_) return;
-  node_->on_server_line(line, world_.now());
+  node_->on_server_line(line, now());
   pump();
 }
 
 void SimNode::on_server_closed(server::ConnectionId connection, std::string_view reason) {
   if (connection != connection_ || !node_) return;
   connection_ = server::ConnectionId::none;
-  node_->on_server_closed(reason, world_.now());
+  node_->on_server_closed(reason, now());
   pump();
 }
 
+void SimNode::close_connection() {
+  if (connection_ != server::ConnectionId::none)
+    world_.server.close(std::exchange(connection_, server::ConnectionId::none));
+}
+
 bool SimNode::push(dataplane::Event&& event) noexcept {
+  if (events_.size() >= kMostEvents) {
+    ++events_refused_;
+    return false;
+  }
   events_.push_back(std::move(event));
   return true;
 }
@@ -148,15 +257,21 @@ bool SimNode::push(dataplane::Event&& event) noexcept {
 void SimNode::pump() {
   if (is_pumping_ || !node_) return;
   is_pumping_ = true;
+  int rounds = 0;
   for (bool busy = true; busy;) {
     busy = false;
     for (dataplane::Event& event : std::exchange(events_, {})) {
-      node_->on_data_event(std::move(event), false, world_.now());
+      node_->on_data_event(std::move(event), false, now());
       busy = true;
     }
     while (auto action = node_->poll_action()) {
       obey(*action);
       busy = true;
+      if (++rounds > kMostRounds) {
+        world_.report_breach("nodes come to rest", name_ + " asks for more without end");
+        busy = false;
+        break;
+      }
     }
   }
   is_pumping_ = false;
@@ -165,10 +280,13 @@ void SimNode::pump() {
 
 void SimNode::schedule() {
   std::optional<SteadyTime> next = node_->next_timeout();
-  if (const auto data = forwarder_->next_timeout(); data && (!next || *data < *next)) next = data;
-  if (!next || (timer_ && *timer_ <= *next && *timer_ > world_.now().steady)) return;
-  timer_ = std::max(*next, world_.now().steady);
-  world_.after(*timer_ - world_.now().steady, [this, life = life_, at = *timer_] {
+  for (const auto at : {forwarder_->next_timeout(), stun_->next_timeout()}) {
+    if (at && (!next || *at < *next)) next = at;
+  }
+  const SteadyTime present = now().steady;
+  if (!next || (timer_ && *timer_ <= *next && *timer_ > present)) return;
+  timer_ = std::max(*next, present);
+  world_.schedule.after(*timer_ - present, [this, life = life_, at = *timer_] {
     if (life != life_ || timer_ != at) return;
     timer_.reset();
     on_timer();
@@ -176,66 +294,72 @@ void SimNode::schedule() {
 }
 
 void SimNode::on_timer() {
-  forwarder_->on_timeout(world_.now());
-  node_->on_timeout(world_.now());
+  forwarder_->on_timeout(now());
+  node_->on_timeout(now());
+  stun_->on_timeout();
   pump();
 }
 
-void SimNode::obey(node::NodeAction& action) {
-  const Now now = world_.now();
-  std::visit(Overloaded{
-                 [&](peer::SendDatagram& send) {
-                   world_.send_datagram(*this, base_address_, send.to, std::move(send.bytes));
-                 },
-                 [&](dataplane::Command& command) { forwarder_->apply(std::move(command), now); },
-                 [&](link::OpenConnection&) { connection_ = world_.open_connection(*this); },
-                 [&](link::SendLine& line) { world_.send_to_server(connection_, std::move(line.line)); },
-                 [&](link::CloseConnection&) { world_.close_from_node(std::exchange(connection_, {})); },
-                 [&](node::ConfigureInterface& configure) { interface_address_ = configure.address; },
-                 [&](node::ClearInterface&) { interface_address_.reset(); },
-                 [&](node::AddRoute&) {},
-                 [&](node::PublishNames&) {},
-                 [&](node::UpdateSources& update) {
-                   stun_servers_ = update.stun_servers;
-                   gather();
-                 },
-                 [&](node::RankCandidates& rank) {
-                   node_->on_candidates_ranked(rank.generation, plugin::builtin_rank(rank.candidates), now);
-                 },
-                 [&](node::ScorePeerPaths& score) {
-                   plugin::Host::PairRanking ranking{.scores = plugin::builtin_score(score.paths),
-                                                     .stack = "builtin"};
-                   node_->on_paths_scored(score.peer, score.round, ranking, now);
-                 },
-                 [&](node::OfferToSources& offer) { on_stun_answer(offer.bytes); },
-                 [&](node::SaveState& save) { stored_ = std::move(save.state); },
-                 [&](node::CoverTimestamp& cover) { stored_.timestamp = cover.stamp; },
-                 [&](node::JoinRefused& refused) { refusal_ = refused.reason; },
-                 [&](node::Left&) { has_left_ = true; },
-             },
-             action);
-}
-
-/// A candidate source in its simplest form: asks each STUN server until it answers.
-void SimNode::gather() {
-  for (const net::Endpoint& server : stun_servers_) {
-    stun::TransactionId id;
-    world_.random().fill(id.bytes);
-    gathering_[id] = server;
-    for (int transmission = 0; transmission < 5; ++transmission) {
-      world_.after(transmission * 500ms, [this, id, server, life = life_] {
-        if (life != life_ || !gathering_.contains(id)) return;
-        world_.send_datagram(*this, base_address_, server, stun::encode_plain_binding_request(id));
-      });
-    }
+void SimNode::apply(dataplane::Command&& command) {
+  if (auto* forwarding = std::get_if<dataplane::SetForwarding>(&command);
+      forwarding && !forged_sources_.empty()) {
+    auto forged = std::make_shared<dataplane::ForwardingSnapshot>(*forwarding->table);
+    forged->local_addresses.insert(forged->local_addresses.end(), forged_sources_.begin(),
+                                   forged_sources_.end());
+    forwarding->table = std::move(forged);
   }
+  forwarder_->apply(std::move(command), now());
 }
 
-void SimNode::on_stun_answer(const Bytes& bytes) {
-  const auto response = stun::parse_plain_binding_response(bytes);
-  if (!response || !response->mapped || gathering_.erase(response->transaction) == 0) return;
-  node_->on_candidate_found("sim-stun", kBase, ice::CandidateType::server_reflexive, *response->mapped,
-                            world_.now());
+void SimNode::obey(node::NodeAction& action) {
+  std::visit(
+      Overloaded{
+          [&](peer::SendDatagram& send) { send_from(send.base, send.to, std::move(send.bytes)); },
+          [&](dataplane::Command& command) { apply(std::move(command)); },
+          [&](link::OpenConnection&) {
+            // The kernel takes the NIC of the default route; without one the connection fails at once.
+            if (!nics_.empty()) {
+              connection_ = world_.server.open(*this, nics_.front().plug);
+              return;
+            }
+            connection_ = server::ConnectionId{~std::uint64_t{0}};
+            world_.schedule.after(Duration{}, [this, life = life_] {
+              if (life == life_) on_server_closed(server::ConnectionId{~std::uint64_t{0}}, "no network");
+            });
+          },
+          [&](link::SendLine& line) { world_.server.send(connection_, std::move(line.line)); },
+          [&](link::CloseConnection&) { close_connection(); },
+          [&](node::ConfigureInterface& configure) {
+            interface_address_ = configure.address;
+            world_.narration.note(name_, "has " + configure.address.to_string());
+          },
+          [&](node::ClearInterface&) { interface_address_.reset(); },
+          [&](node::AddRoute&) {},
+          [&](node::PublishNames&) {},
+          [&](node::UpdateSources& update) { stun_->set_servers(update.stun_servers); },
+          [&](node::RankCandidates& rank) {
+            node_->on_candidates_ranked(rank.generation, plugin::builtin_rank(rank.candidates), now());
+          },
+          [&](node::ScorePeerPaths& score) {
+            plugin::Host::PairRanking ranking{
+                .scores = plugin::builtin_score(score.paths), .ask_again_after = {}, .stack = "builtin"};
+            node_->on_paths_scored(score.peer, score.round, ranking, now());
+          },
+          [&](node::OfferToSources& offer) { stun_->on_datagram(offer.base, offer.from, offer.bytes); },
+          [&](node::SaveState& save) { stored_ = std::move(save.state); },
+          [&](node::CoverTimestamp& cover) { stored_.timestamp = cover.stamp; },
+          [&](node::SaveFriends& save) { stored_friends_ = std::move(save.friends); },
+          [&](node::FriendAnswered& answer) { friend_answer_ = std::move(answer); },
+          [&](node::JoinRefused& refused) {
+            refusal_ = refused.reason;
+            world_.narration.note(name_, "is refused: " + refusal_);
+          },
+          [&](node::Left&) {
+            has_left_ = true;
+            world_.narration.note(name_, "has left");
+          },
+      },
+      action);
 }
 
 }  // namespace causeway::sim

@@ -2,19 +2,16 @@
 
 #include <cstdint>
 #include <functional>
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "base/random.hpp"
-#include "base/time.hpp"
-#include "net/endpoint.hpp"
-#include "server/src/core/server_core.hpp"
-#include "server/src/storage/memory_store.hpp"
-#include "tests/sim/nat.hpp"
+#include "tests/sim/narration.hpp"
+#include "tests/sim/network.hpp"
+#include "tests/sim/schedule.hpp"
+#include "tests/sim/server_host.hpp"
 
 /// Whole nodes and a server in one process over virtual time: everything that is random comes from one seed,
 /// so that a run replays exactly.
@@ -22,74 +19,48 @@ namespace causeway::sim {
 
 class SimNode;
 
-/// What the network does to datagrams between two sites.
-struct Weather {
-  Duration delay = 5ms;
-  Duration jitter{};
-  double loss = 0;       ///< 0..1
-  double duplicate = 0;  ///< 0..1
+/// A rule that did not hold.
+struct Breach {
+  std::string invariant;
+  std::string what;
 };
 
-/// Time, the Internet, the address server and two STUN addresses.
+/// Time, the Internet, the address server and the nodes.
 class World {
  public:
-  explicit World(std::uint64_t seed);
+  explicit World(std::uint64_t seed, ServerHost::Options server_options = {});
   ~World();
 
-  Now now() const {
-    return {steady_, WallTime(std::chrono::seconds(1'700'000'000)) + steady_.time_since_epoch()};
+  SeededRandom random;
+  Schedule schedule;
+  Narration narration;
+  Network network;
+  ServerHost server;
+
+  SimNode& add_node(const std::string& name);
+  const std::vector<std::unique_ptr<SimNode>>& nodes() const { return nodes_; }
+
+  /// The first breach counts; time stops at it.
+  void report_breach(std::string invariant, std::string what);
+  const std::optional<Breach>& breach() const { return breach_; }
+  /// Called after each task of the schedule.
+  void set_checks(std::function<void()> checks) { checks_ = std::move(checks); }
+
+  // ---- short forms ----
+  SteadyTime now() const { return schedule.now(); }
+  bool run_until(const std::function<bool()>& condition, Duration limit) {
+    return schedule.run_until(condition, limit);
   }
-  RandomSource& random() { return random_; }
-  void after(Duration delay, std::function<void()> task);
-  /// Runs until nothing is due within `span`.
-  void run_for(Duration span);
-  /// Runs until `condition` holds, checked after each event; false if it does not within `limit`.
-  bool run_until(const std::function<bool()>& condition, Duration limit);
-
-  /// A node behind `nat` (null: on the public network). Its address must be unique in the world.
-  SimNode& add_node(const std::string& name, net::IpAddress address, Nat* nat);
-  Nat& add_nat(net::IpAddress outside, Behaviour mapping, Behaviour filtering);
-  SimNode& node(std::size_t index) { return *nodes_[index]; }
-  std::size_t nodes() const { return nodes_.size(); }
-
-  // ---- the datagram network ----
-  Weather weather;
-  /// From a base of a node, with its private source address.
-  void send_datagram(SimNode& from, const net::Endpoint& source, const net::Endpoint& to, Bytes bytes);
-  std::uint64_t datagrams_delivered = 0, datagrams_lost = 0, datagrams_filtered = 0;
-
-  // ---- the server ----
-  bool server_is_up = true;
-  std::string make_token();
-  server::ConnectionId open_connection(SimNode& node);
-  void send_to_server(server::ConnectionId connection, std::string line);
-  void close_from_node(server::ConnectionId connection);
-  /// Ends every connection at once, as a crash does; durable facts stay.
-  void crash_server();
-  void restart_server();
-  const std::vector<net::Endpoint>& stun_servers() const { return stun_servers_; }
+  void run_for(Duration span) { schedule.run_for(span); }
+  /// A LAN behind its own NAT on the Internet.
+  Nat& add_household(net::IpAddress outside, Behaviour mapping, Behaviour filtering);
+  /// A node with one NIC: behind this NAT, or on the Internet.
+  SimNode& add_node(const std::string& name, net::IpAddress address, const Nat* nat);
 
  private:
-  void serve_stun(std::size_t server, const net::Endpoint& from, Bytes bytes);
-  void deliver(const net::Endpoint& from, const net::Endpoint& to, Bytes bytes);
-  void pump_server();
-  Duration travel_time();
-
-  SeededRandom random_;
-  SteadyTime steady_{std::chrono::hours(1)};
-  std::uint64_t next_event_ = 0;
-  std::map<std::pair<SteadyTime, std::uint64_t>, std::function<void()>> events_;
-  std::vector<std::unique_ptr<Nat>> nats_;
   std::vector<std::unique_ptr<SimNode>> nodes_;
-  std::vector<net::Endpoint> stun_servers_;
-
-  server::ServerSettings settings_;
-  server::MemoryStore store_;
-  std::unique_ptr<server::ServerCore> server_;
-  std::map<server::ConnectionId, SimNode*> connections_;
-  std::uint64_t next_connection_ = 1;
-  std::string last_control_reply_;
-  std::optional<SteadyTime> server_timer_;
+  std::optional<Breach> breach_;
+  std::function<void()> checks_;
 };
 
 }  // namespace causeway::sim
