@@ -83,11 +83,11 @@ peer::Peer* Node::peer_at(const net::IpAddress& address) {
 // ---- life ----
 
 void Node::start(Now now) {
-  if (options_.static_address && options_.static_prefix) {
-    actions_.emplace_back(ConfigureInterface{*options_.static_address, *options_.static_prefix});
-  } else if (state_.virtual_address && state_.on_link && state_.enrolment && !state_.enrolment->left) {
+  if (state_.virtual_address && state_.on_link && state_.enrolment && !state_.enrolment->left) {
     // The address is ours until we leave: applications can bind to it before the server answers.
     actions_.emplace_back(ConfigureInterface{*state_.virtual_address, *state_.on_link});
+  } else {
+    configure_static_address();
   }
   publish_stun_servers();
   for (const peer::PeerDescription& description : options_.static_peers) {
@@ -99,6 +99,12 @@ void Node::start(Now now) {
   publish_forwarding();
   if (state_.enrolment && !state_.enrolment->left) make_link(now);
   run(now);
+}
+
+/// The configured address is ours as long as no server has given one.
+void Node::configure_static_address() {
+  if (!options_.static_address || !options_.static_prefix) return;
+  actions_.emplace_back(ConfigureInterface{*options_.static_address, *options_.static_prefix});
 }
 
 void Node::make_link(Now now) {

@@ -103,9 +103,9 @@ class Node {
   const FriendBook& friends() const { return friends_; }
   const session::LocalKeys& session_keys() const { return session_keys_; }
   const crypto::IdentityPublicKey& identity() const { return identity_; }
-  /// Ours, from the server or the configuration.
+  /// Ours, from the server or, while none has given one, the configuration.
   std::optional<net::IpAddress> virtual_address() const {
-    return options_.static_address ? options_.static_address : state_.virtual_address;
+    return state_.virtual_address ? state_.virtual_address : options_.static_address;
   }
   const CandidateBook& candidates() const { return candidates_; }
   const peer::LocalBases& bases() const { return bases_; }
@@ -128,6 +128,7 @@ class Node {
     SteadyTime until;
   };
 
+  void configure_static_address();
   void make_link(Now now);
   void run(Now now);
   void obey_link(Now now);

@@ -89,8 +89,7 @@ void Node::obey_peer(peer::Peer& peer, Now now) {
 
 void Node::publish_forwarding() {
   auto table = std::make_shared<dataplane::ForwardingSnapshot>();
-  if (options_.static_address) table->local_addresses.push_back(*options_.static_address);
-  if (state_.virtual_address) table->local_addresses.push_back(*state_.virtual_address);
+  if (const auto own = virtual_address()) table->local_addresses.push_back(*own);
   if (state_.on_link) table->on_link.push_back(*state_.on_link);
   for (const auto& [id, peer] : peers_) {
     if (peer->state() == peer::PeerState::blocked) continue;

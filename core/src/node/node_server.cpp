@@ -76,6 +76,7 @@ void Node::obey_link(Now now) {
                      publish_forwarding();
                      publish_names();
                      actions_.emplace_back(ClearInterface{});
+                     configure_static_address();
                      actions_.emplace_back(Left{});
                    },
                },
