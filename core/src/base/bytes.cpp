@@ -2,6 +2,8 @@
 
 #include <sodium.h>
 
+#include <algorithm>
+
 namespace causeway {
 namespace {
 
@@ -14,6 +16,10 @@ std::string encode_base64(ByteView bytes, int variant) {
 
 std::optional<Bytes> decode_base64(std::string_view text, int variant) {
   if (text.empty()) return Bytes{};  // its data() may be null, which libsodium may not be given
+  // libsodium takes every byte from 0x80 up for an 'A', which would give a key or token many spellings.
+  if (std::any_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) >= 0x80; })) {
+    return std::nullopt;
+  }
   Bytes bytes(text.size() / 4 * 3 + 3);
   size_t length = 0;
   const char* end = nullptr;

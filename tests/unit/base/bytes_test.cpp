@@ -27,6 +27,19 @@ TEST(Bytes, RefusesWhatIsNotCanonical) {
   EXPECT_FALSE(from_base64url("QUI="));
 }
 
+TEST(Bytes, RefusesEveryByteOutsideTheAlphabets) {
+  int in_base64 = 0, in_base64url = 0, in_hex = 0;
+  for (int byte = 0; byte < 256; ++byte) {
+    const std::string text(4, static_cast<char>(byte));
+    in_base64 += from_base64(text).has_value();
+    in_base64url += from_base64url(text).has_value();
+    in_hex += from_hex(text).has_value();
+  }
+  EXPECT_EQ(in_base64, 64);
+  EXPECT_EQ(in_base64url, 64);
+  EXPECT_EQ(in_hex, 22);
+}
+
 TEST(Random, BelowIsInRangeAndSeedReplays) {
   SeededRandom a(7), b(7);
   for (int i = 0; i < 1000; ++i) {
