@@ -15,6 +15,11 @@ constexpr std::uint16_t kDontFragment = 0x4000;
 
 bool ends_frame(const FlowPacket& packet) { return packet.tcp_flags & (kTcpPsh | kTcpFin); }
 
+/// A frame gets checksums of its own: a packet with a wrong one would be made right by joining it.
+bool are_checksums_right(const IpView& view) {
+  return is_l4_checksum_right(view) && (!view.is_v4 || checksum(view.packet().first(view.header_bytes)) == 0);
+}
+
 }  // namespace
 
 Coalescer::Coalescer(FrameSink& sink, Options options)
@@ -35,7 +40,7 @@ void Coalescer::commit(const IpView& view_in, std::uint32_t origin) {
   IpView view = view_in;
   const auto packet = FlowPacket::parse(view);
   Frame* frame = packet ? find(packet->key) : nullptr;
-  const bool joins = frame && can_join(*frame, *packet, view.data) && is_l4_checksum_right(view);
+  const bool joins = frame && can_join(*frame, *packet, view.data) && are_checksums_right(view);
 
   if (joins && frame == covered_) {
     restore_tail();  // the payload already stands where it belongs
@@ -59,7 +64,7 @@ void Coalescer::commit(const IpView& view_in, std::uint32_t origin) {
     return;
   }
   if (frame) write(*frame);
-  if (may_begin(*packet) && is_l4_checksum_right(view)) {
+  if (may_begin(*packet) && are_checksums_right(view)) {
     open(*packet, view, origin);
   } else {
     write_alone(view);

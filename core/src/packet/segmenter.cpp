@@ -30,8 +30,9 @@ bool Segmenter::prepare_split(const tun::VnetHeader& header, const IpView& view)
   const std::uint8_t protocol = kind_ == Kind::tcp ? kTcp : kUdp;
   // With IPv6 extension headers only the kernel's word says where L4 begins.
   ip_bytes_ = view.protocol == protocol ? view.header_bytes : header.checksum_start;
-  if (view.is_fragment || ip_bytes_ < view.header_bytes || (view.is_v4 && view.protocol != protocol))
-    return false;
+  const bool is_other_l4 =
+      view.protocol != protocol && (view.is_v4 || view.protocol == kTcp || view.protocol == kUdp);
+  if (view.is_fragment || ip_bytes_ < view.header_bytes || is_other_l4) return false;
   const std::size_t fixed = kind_ == Kind::tcp ? kTcpHeaderBytes : kUdpHeaderBytes;
   if (packet_.size() < ip_bytes_ + fixed || header.gso_bytes == 0) return false;
   const std::uint8_t* l4 = packet_.data() + ip_bytes_;

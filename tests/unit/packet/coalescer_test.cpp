@@ -167,6 +167,19 @@ TEST_F(CoalescerTest, ABadChecksumIsKeptAndNeverHidden) {
   EXPECT_EQ(sink.frames[1].header.flags, 0);
 }
 
+TEST_F(CoalescerTest, ABadHeaderChecksumIsKeptAndNeverHidden) {
+  for (const bool tcp : {true, false}) {
+    sink.frames.clear();
+    Bytes bad = build({.tcp = tcp, .sequence = 100, .payload = Bytes(100, 1)});
+    bad[8] ^= 1;  // TTL, which no L4 checksum covers
+    feed(bad);
+    feed(build({.tcp = tcp, .sequence = 200, .ttl = bad[8], .payload = Bytes(100, 1)}));
+    coalescer.flush();
+    ASSERT_EQ(sink.frames.size(), 2u);
+    EXPECT_EQ(sink.frames[0].packet, bad);
+  }
+}
+
 TEST_F(CoalescerTest, UdpWithoutChecksumGoesAlone) {
   Bytes packet = build({.tcp = false, .payload = Bytes(100, 1)});
   packet[26] = packet[27] = 0;

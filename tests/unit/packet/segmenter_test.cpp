@@ -115,6 +115,14 @@ TEST(Segmenter, RefusesHeadersThatDoNotFitThePacket) {
   EXPECT_FALSE(with([](SuperFrame& f) { f.header.gso_type = 0, f.header.checksum_offset = 60000; }));
 }
 
+TEST(Segmenter, RefusesAnotherProtocolThanTheHeaderNames) {
+  PacketSpec spec{.source = "fd00::101", .destination = "fd00::102", .payload = Bytes(3000, 1)};
+  SuperFrame frame = build_super_frame(spec, 1000);
+  ASSERT_TRUE(split(frame));
+  frame.header.gso_type = 5;  // UDP, while the IPv6 header says TCP
+  EXPECT_FALSE(split(frame));
+}
+
 TEST(Segmenter, SurvivesRandomHeaders) {
   SeededRandom random(6);
   for (int round = 0; round < 20000; ++round) {
