@@ -44,6 +44,9 @@ std::string without_indices(std::string_view path) {
   return general;
 }
 
+/// A configuration needs five; what copies and prints JSON recurses, so a file must not choose how deep.
+constexpr int kMostDepth = 32;
+
 const Json& empty_object() {
   static const Json empty = Json::object();
   return empty;
@@ -55,7 +58,8 @@ Json parse_commented_json(std::string_view text) {
   // nlohmann's reader would take NUL for the end of the text.
   if (text.find('\0') != std::string_view::npos) throw ConfigProblem{"a NUL byte is not JSON"};
   std::vector<std::set<std::string>> keys_of_open_objects;
-  const auto check_keys = [&](int, Json::parse_event_t event, Json& parsed) {
+  const auto check_event = [&](int depth, Json::parse_event_t event, Json& parsed) {
+    if (depth > kMostDepth) throw ConfigProblem{"nested too deeply: no key needs that"};
     if (event == Json::parse_event_t::object_start) keys_of_open_objects.emplace_back();
     if (event == Json::parse_event_t::object_end) keys_of_open_objects.pop_back();
     if (event == Json::parse_event_t::key &&
@@ -65,7 +69,7 @@ Json parse_commented_json(std::string_view text) {
     return true;
   };
   try {
-    return Json::parse(text.begin(), text.end(), check_keys, /*allow_exceptions=*/true,
+    return Json::parse(text.begin(), text.end(), check_event, /*allow_exceptions=*/true,
                        /*ignore_comments=*/true);
   } catch (const Json::exception& problem) {
     // "[json.exception.parse_error.101] parse error at line 3, column 5: syntax error while …"

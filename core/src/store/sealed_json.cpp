@@ -8,6 +8,9 @@
 namespace causeway::store {
 namespace {
 
+/// More than any content of ours has; what copies and prints JSON recurses.
+constexpr int kMostDepth = 32;
+
 /// Over the compact dump, which is the same for equal content: nlohmann's objects are sorted by key.
 std::string crc32c(const nlohmann::json& content) {
   const std::string text = content.dump();
@@ -24,7 +27,13 @@ std::string seal_json(std::string_view kind, const nlohmann::json& content) {
 }
 
 Result<nlohmann::json> unseal_json(std::string_view kind, std::string_view text, std::string_view file) {
-  const nlohmann::json sealed = nlohmann::json::parse(text, nullptr, false);
+  bool is_too_deep = false;
+  const auto check_depth = [&](int depth, nlohmann::json::parse_event_t, nlohmann::json&) {
+    is_too_deep = is_too_deep || depth > kMostDepth;
+    return !is_too_deep;  // false: what is below is not kept
+  };
+  const nlohmann::json sealed = nlohmann::json::parse(text, check_depth, false);
+  if (is_too_deep) return Error{fmt::format("{} is damaged: it is nested too deeply", file)};
   if (!sealed.is_object()) return Error{fmt::format("{} is damaged: it is not complete JSON", file)};
   const auto own_kind = sealed.find("kind");
   const auto crc = sealed.find("crc32c");

@@ -170,7 +170,10 @@ TEST(Config, TextThatIsNoJsonIsToldWithItsPlace) {
   EXPECT_THAT(error_of("{} {}"), HasSubstr("not JSON"));
   EXPECT_THAT(error_of(std::string_view("{}\0{", 4)), HasSubstr("NUL"));
   EXPECT_THAT(error_of(R"({"mtu": 1400, "mtu": 1500})"), HasSubstr("key \"mtu\" occurs twice"));
-  EXPECT_THAT(error_of(std::string(200'000, '[')), HasSubstr("not JSON"));
+  EXPECT_THAT(error_of(std::string(200'000, '[')), HasSubstr("nested too deeply"));
+  // Complete JSON, which printing it in the refusal would recurse through.
+  const std::string deep = std::string(200'000, '[') + std::string(200'000, ']');
+  EXPECT_THAT(error_of("{\"name\": " + deep + "}"), HasSubstr("nested too deeply"));
   EXPECT_THAT(error_of(std::string(kMaxConfigBytes + 1, ' ')), HasSubstr("larger than 1 MiB"));
 }
 
