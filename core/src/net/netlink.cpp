@@ -16,24 +16,6 @@ constexpr std::size_t align(std::size_t bytes) {
   return (bytes + NLMSG_ALIGNTO - 1) / NLMSG_ALIGNTO * NLMSG_ALIGNTO;
 }
 
-/// What a caller of for_each_message() wants next.
-enum class Next : std::uint8_t { more, stop };
-
-/// Visits the messages of one datagram; a length that lies ends the visit.
-template <class Visit>
-Next for_each_message(ByteView datagram, Visit&& visit) {
-  while (datagram.size() >= sizeof(nlmsghdr)) {
-    nlmsghdr header;
-    std::memcpy(&header, datagram.data(), sizeof header);
-    if (header.nlmsg_len < sizeof header || header.nlmsg_len > datagram.size()) break;
-    if (visit(header, datagram.subspan(sizeof header, header.nlmsg_len - sizeof header)) == Next::stop) {
-      return Next::stop;
-    }
-    datagram = datagram.subspan(std::min(align(header.nlmsg_len), datagram.size()));
-  }
-  return Next::more;
-}
-
 int error_of(ByteView payload) {
   int error = 0;
   if (payload.size() >= sizeof error) std::memcpy(&error, payload.data(), sizeof error);
@@ -106,6 +88,17 @@ void for_each_attribute(ByteView attributes, const std::function<void(std::uint1
   }
 }
 
+bool for_each_message(ByteView datagram, const std::function<bool(const nlmsghdr&, ByteView)>& visit) {
+  while (datagram.size() >= sizeof(nlmsghdr)) {
+    nlmsghdr header;
+    std::memcpy(&header, datagram.data(), sizeof header);
+    if (header.nlmsg_len < sizeof header || header.nlmsg_len > datagram.size()) break;
+    if (!visit(header, datagram.subspan(sizeof header, header.nlmsg_len - sizeof header))) return false;
+    datagram = datagram.subspan(std::min(align(header.nlmsg_len), datagram.size()));
+  }
+  return true;
+}
+
 Result<NetlinkSocket> NetlinkSocket::open() { return open(0, 0); }
 
 Result<NetlinkSocket> NetlinkSocket::open_monitor(std::uint32_t groups) {
@@ -148,20 +141,18 @@ int NetlinkSocket::list(NetlinkRequest& request,
     const ssize_t got = ::recv(descriptor_.get(), buffer.data(), buffer.size(), 0);
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) return errno == EAGAIN ? ETIMEDOUT : errno;
-    const Next next = for_each_message(ByteView(buffer).first(static_cast<std::size_t>(got)),
-                                       [&](const nlmsghdr& header, ByteView payload) {
-                                         // What is left of an earlier request that timed out.
-                                         if (header.nlmsg_seq != sequence) return Next::more;
-                                         if ((header.nlmsg_flags & NLM_F_DUMP_INTR) != 0) interrupted = true;
-                                         if (header.nlmsg_type == NLMSG_DONE) return Next::stop;
-                                         visit(header.nlmsg_type, payload);
-                                         if (header.nlmsg_type == NLMSG_ERROR) {
-                                           error = error_of(payload);
-                                           return Next::stop;
-                                         }
-                                         return Next::more;
-                                       });
-    if (next == Next::stop) break;
+    const bool goes_on = for_each_message(ByteView(buffer).first(static_cast<std::size_t>(got)),
+                                          [&](const nlmsghdr& header, ByteView payload) {
+                                            // What is left of an earlier request that timed out.
+                                            if (header.nlmsg_seq != sequence) return true;
+                                            if ((header.nlmsg_flags & NLM_F_DUMP_INTR) != 0)
+                                              interrupted = true;
+                                            if (header.nlmsg_type == NLMSG_DONE) return false;
+                                            visit(header.nlmsg_type, payload);
+                                            if (header.nlmsg_type == NLMSG_ERROR) error = error_of(payload);
+                                            return header.nlmsg_type != NLMSG_ERROR;
+                                          });
+    if (!goes_on) break;
   }
   if (error != 0) return error;
   return interrupted ? EINTR : 0;

@@ -41,6 +41,10 @@ class NetlinkRequest {
 /// Calls `visit(type, value)` for each attribute of `attributes`; malformed rests are left out.
 void for_each_attribute(ByteView attributes, const std::function<void(std::uint16_t, ByteView)>& visit);
 
+/// Calls `visit(header, payload)` for each message of one datagram until it returns false; a length that lies
+/// ends the visit. False if `visit` ended it.
+bool for_each_message(ByteView datagram, const std::function<bool(const nlmsghdr&, ByteView)>& visit);
+
 /// A NETLINK_ROUTE socket of the network namespace it was opened in. One thread.
 class NetlinkSocket {
  public:

@@ -139,6 +139,11 @@ std::vector<LocalNetwork> local_networks(const std::vector<Interface>& interface
   return networks;
 }
 
+void add_described(std::uint16_t type, ByteView payload, std::vector<Interface>& interfaces) {
+  if (type == RTM_NEWLINK) add_link(payload, interfaces);
+  if (type == RTM_NEWADDR) add_address(payload, interfaces);
+}
+
 Result<NicMonitor> NicMonitor::open() {
   auto events = NetlinkSocket::open_monitor(RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR);
   if (!events) return events.error();
@@ -176,14 +181,11 @@ Result<bool> NicMonitor::refresh() {
 
 int NicMonitor::list(std::vector<Interface>& interfaces) {
   NetlinkRequest links(RTM_GETLINK, NLM_F_DUMP, ifinfomsg{});
-  const int link_error = requests_.list(links, [&](std::uint16_t type, ByteView payload) {
-    if (type == RTM_NEWLINK) add_link(payload, interfaces);
-  });
+  const auto add = [&](std::uint16_t type, ByteView payload) { add_described(type, payload, interfaces); };
+  const int link_error = requests_.list(links, add);
   if (link_error != 0) return link_error;
   NetlinkRequest addresses(RTM_GETADDR, NLM_F_DUMP, ifaddrmsg{});
-  const int address_error = requests_.list(addresses, [&](std::uint16_t type, ByteView payload) {
-    if (type == RTM_NEWADDR) add_address(payload, interfaces);
-  });
+  const int address_error = requests_.list(addresses, add);
   std::sort(interfaces.begin(), interfaces.end(),
             [](const Interface& a, const Interface& b) { return a.index < b.index; });
   return address_error;

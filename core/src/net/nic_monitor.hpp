@@ -66,6 +66,10 @@ struct LocalNetwork {
 /// Of all interfaces that are up but `except` (our TUN), loopback and link-local included.
 std::vector<LocalNetwork> local_networks(const std::vector<Interface>& interfaces, std::string_view except);
 
+/// Adds what one RTM_NEWLINK or RTM_NEWADDR message tells; links come before their addresses. Others, and
+/// messages too short, change nothing.
+void add_described(std::uint16_t type, ByteView payload, std::vector<Interface>& interfaces);
+
 /// The interfaces of this network namespace and their addresses, kept current. [control thread]
 class NicMonitor {
  public:
