@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <deque>
+
 #include "crypto/ed25519.hpp"
 #include "protocol/messages.hpp"
 #include "protocol/rpc.hpp"
