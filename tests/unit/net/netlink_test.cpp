@@ -64,6 +64,30 @@ TEST(Netlink, attributes_whose_length_lies_end_the_visit) {
   EXPECT_TRUE(attributes_of(ByteView(good).first(3)).empty());
 }
 
+TEST(Netlink, messages_whose_length_lies_end_the_visit) {
+  NetlinkRequest first(RTM_NEWLINK, 0, ifinfomsg{}), second(RTM_NEWADDR, 0, ifaddrmsg{});
+  Bytes datagram;
+  for (NetlinkRequest* request : {&first, &second}) {
+    const ByteView message = request->finish(1);
+    datagram.insert(datagram.end(), message.begin(), message.end());
+  }
+  const auto types_of = [](ByteView bytes) {
+    std::vector<std::uint16_t> types;
+    for_each_message(bytes, [&](const nlmsghdr& header, ByteView) {
+      types.push_back(header.nlmsg_type);
+      return true;
+    });
+    return types;
+  };
+  EXPECT_EQ(types_of(datagram), (std::vector<std::uint16_t>{RTM_NEWLINK, RTM_NEWADDR}));
+  EXPECT_EQ(types_of(ByteView(datagram).first(datagram.size() - 1)),
+            (std::vector<std::uint16_t>{RTM_NEWLINK}));
+  for (const std::uint8_t length : {0, 15, 255}) {
+    datagram[0] = length;
+    EXPECT_TRUE(types_of(datagram).empty()) << int{length};
+  }
+}
+
 TEST(Netlink, random_bytes_are_survived) {
   std::mt19937 random(1);
   for (int round = 0; round < 20'000; ++round) {
