@@ -73,9 +73,10 @@ void Forwarder::handle(SetPath&& command, Now now) {
   Peer* peer = find_peer(command.peer);
   if (!peer || (peer->path == command.path && peer->path.has_value())) return;
   peer->path = std::move(command.path);
-  peer->moved_to.reset();
+  peer->known_place.reset();
   peer->path_failed_at.reset();
   if (!peer->path) return;
+  peer->known_place.emplace(peer->path->base, peer->path->remote);
   set_mtu(*peer, peer->path->mtu);
   drain_stage(*peer, now);
 }

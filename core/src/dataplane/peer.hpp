@@ -27,7 +27,8 @@ struct Peer {
   // What was said to the control thread, so that it is not said too often.
   std::optional<SteadyTime> session_wanted_at;
   std::optional<SteadyTime> path_failed_at;
-  std::optional<std::pair<net::BaseId, net::Endpoint>> moved_to;
+  /// Where control believes it to be: the newest SetPath, or what it was told since.
+  std::optional<std::pair<net::BaseId, net::Endpoint>> known_place;
 };
 
 /// The longest inner packet that a type-4 message carries within `mtu` bytes of IP: outer headers, message

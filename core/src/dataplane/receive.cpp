@@ -160,16 +160,19 @@ void Forwarder::account_received(const ReceivedBatch& batch, Now now) {
   notice_move(peer, batch);
 }
 
-/// WireGuard's roaming (whitepaper §2.1). Between Causeway nodes ICE decides about paths.
+/// WireGuard's roaming (whitepaper §2.1): the answer to this very packet goes where it came from, so control
+/// is told and not asked. Between Causeway nodes ICE decides about paths.
 void Forwarder::notice_move(Peer& peer, const ReceivedBatch& batch) {
   if (peer.kind != session::PeerKind::wireguard) return;
-  if (peer.path && peer.path->base == batch.base && peer.path->remote == batch.from) {
-    peer.moved_to.reset();
-    return;
+  if (peer.path && (peer.path->base != batch.base || peer.path->remote != batch.from)) {
+    peer.path->base = batch.base;
+    peer.path->remote = batch.from;
+    peer.path_failed_at.reset();
+    set_mtu(peer, peer.path->mtu);
   }
   const std::pair place{batch.base, batch.from};
-  if (peer.moved_to == place) return;
-  if (offer(PeerMoved{peer.id, batch.base, batch.from})) peer.moved_to = place;
+  if (peer.known_place == place) return;
+  if (offer(PeerMoved{peer.id, batch.base, batch.from})) peer.known_place = place;
 }
 
 // 9

@@ -5,6 +5,8 @@
 //   peer MODE OWN_PORT PEER_PORT OWN_SECRET PEER_PUBLIC PRESHARED     keys in base64
 //
 //   initiate            sends three echo requests to 10.99.0.2, ends when all are answered
+//   rekey               the same, then puts its clock two minutes ahead, which renews the session, and
+//                       sends three more
 //   respond             answers three echo requests; never initiates
 //   respond-under-load  the same, but asks every handshake for a cookie
 
@@ -21,6 +23,7 @@
 
 #include "base/random.hpp"
 #include "base/time.hpp"
+#include "session/limits.hpp"
 #include "support/session_end.hpp"
 
 namespace causeway::session::testing {
@@ -140,35 +143,47 @@ int run(std::span<char*> arguments) {
           *crypto::PresharedKey::from_bytes(*psk)};
   end.keeps_padding = true;
   end.under_load = mode == "respond-under-load";
-  const bool initiates = mode == "initiate";
+  const bool rekeys = mode == "rekey";
+  const bool initiates = mode == "initiate" || rekeys;
+  const int wanted = rekeys ? 2 * kEchoes : kEchoes;
 
   UdpSocket socket{own_port, peer_port};
   fmt::print("ready\n");
   std::fflush(stdout);
-  const SteadyTime until = read_clocks().steady + kDeadline;
+  Duration skipped{};
+  const auto clocks = [&] {
+    const Now now = read_clocks();
+    return Now{now.steady + skipped, now.wall + skipped};
+  };
+  SteadyTime until = read_clocks().steady + kDeadline;
   int answered = 0;
-  if (initiates) end.send_text(echo_request(1), read_clocks());
+  if (initiates) end.send_text(echo_request(1), clocks());
   for (;;) {
     for (const auto& message : std::exchange(end.outbox, {}))
       socket.send(message);
-    if (answered == kEchoes) break;
-    const Now now = read_clocks();
+    if (answered == wanted && end.installed >= (rekeys ? 2 : 1)) break;
+    const Now now = clocks();
     if (now.steady >= until) break;
     const SteadyTime next = std::min(until, end.session.next_timeout().value_or(until));
     if (const auto message = socket.receive(std::max(next - now.steady, Duration::zero()))) {
-      end.receive(*message, peer_endpoint, read_clocks());
+      end.receive(*message, peer_endpoint, clocks());
     }
     for (auto& packet : std::exchange(end.received, {})) {
       const int type = icmp_type(packet);
       if (type == 8) {
-        end.send_text(echo_reply(packet), read_clocks());
+        end.send_text(echo_reply(packet), clocks());
         answered += !initiates;
-      } else if (type == 0 && initiates && ++answered < kEchoes) {
-        end.send_text(echo_request(answered + 1), read_clocks());
+      } else if (type == 0 && initiates && ++answered % kEchoes != 0) {
+        end.send_text(echo_request(answered + 1), clocks());
       }
     }
-    end.tell_traffic(read_clocks());
-    end.on_timeout(read_clocks());
+    if (rekeys && answered == kEchoes && skipped == Duration::zero()) {
+      skipped = kRekeyAfterTime + 1s;
+      until += skipped;
+      end.send_text(echo_request(answered + 1), clocks());
+    }
+    end.tell_traffic(clocks());
+    end.on_timeout(clocks());
   }
 
   fmt::print("{}: {} echoes, {} keypairs, initiations {}, responses {}, cookies {}\n", mode, answered,
@@ -176,7 +191,8 @@ int run(std::span<char*> arguments) {
   const bool roles_kept =
       initiates ? end.handshakes_sent[1] >= 1 : end.handshakes_sent[1] == 0 && end.handshakes_sent[2] >= 1;
   const bool cookie_used = !end.under_load || end.cookies_sent >= 1;
-  return answered == kEchoes && roles_kept && cookie_used ? 0 : 1;
+  const bool is_rekeyed = !rekeys || (end.installed == 2 && end.handshakes_sent[1] >= 2);
+  return answered == wanted && roles_kept && cookie_used && is_rekeyed ? 0 : 1;
 }
 
 }  // namespace

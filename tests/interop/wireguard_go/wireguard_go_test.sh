@@ -91,6 +91,10 @@ for psk_name in none set; do
   finish_peer "wireguard-go initiates, preshared key $psk_name"
 done
 
+start_stock "$none"
+start_peer rekey "$none"
+finish_peer "we renew a session that is two minutes old, in use"
+
 # A cookie is honoured with the next initiation, which stock WireGuard sends after 5 s.
 start_stock "$none"
 start_peer respond-under-load "$none"

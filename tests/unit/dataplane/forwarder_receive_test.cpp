@@ -209,6 +209,20 @@ TEST_F(ForwarderReceive, AMovedWireGuardPeerIsReportedOncePerChange) {
   EXPECT_EQ(far.events.of<PeerMoved>().size(), 2u);
 }
 
+TEST_F(ForwarderReceive, TheFirstAnswerAlreadyGoesWhereTheWireGuardPeerMoved) {
+  far.add_peer(session::PeerKind::wireguard);
+  far.receive(sealed({}), "192.0.2.1:1000");
+  far.events.is_full = true;
+  far.receive(sealed({}), "203.0.113.9:9");
+  far.send(build({.source = "10.10.0.102", .destination = "10.10.0.101"}));
+  ASSERT_EQ(far.carrier->sent.size(), 1u);
+  EXPECT_EQ(far.carrier->sent[0].to, endpoint("203.0.113.9:9"));
+  EXPECT_TRUE(far.events.of<PeerMoved>().empty());
+  far.events.is_full = false;
+  far.receive(sealed({}), "203.0.113.9:9");
+  EXPECT_EQ(far.events.of<PeerMoved>().size(), 1u) << "control is told as soon as it listens";
+}
+
 TEST_F(ForwarderReceive, AReplayFromElsewhereMovesNobody) {
   far.add_peer(session::PeerKind::wireguard);
   const Bytes message = sealed({});
