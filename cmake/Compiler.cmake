@@ -39,3 +39,9 @@ if(CAUSEWAY_SANITIZE)
   # g++ 12 reports false positives of these two once sanitizers change its inlining.
   target_compile_options(cw_options INTERFACE $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized -Wno-stringop-overflow>)
 endif()
+
+option(CAUSEWAY_FUZZ "Build the fuzz targets with libFuzzer (clang only; the preset `fuzz` sets what belongs to it)" OFF)
+if(CAUSEWAY_FUZZ)
+  # Every library counts its edges; only the programs of tests/fuzz link the engine.
+  add_compile_options(-fsanitize=fuzzer-no-link)
+endif()
