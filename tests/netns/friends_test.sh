@@ -70,7 +70,7 @@ wait_until 5 "alice calls bob a friend" is_friend alice bob
 
 step "A server that gives bob's name and address to another key gets nobody into his place"
 old_identity=$(status bob .identity)
-server_admin node remove bob
+on server "$bin/causeway-server" node remove --dir "$lab_dir/server" bob
 wait_until 5 "alice drops bob" knows_not alice bob
 stop bob
 node_start 2 bob2 --join "$(make_token --user bob)" --name bob

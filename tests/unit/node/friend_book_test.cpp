@@ -156,11 +156,11 @@ TEST_F(FriendBookTest, AServerThatInventsFriendsAndNodesFillsNoMemory) {
   for (int round = 0; round < 20; ++round) {
     std::vector<std::string> users;
     for (int i = 0; i < 400; ++i)
-      users.push_back("u" + std::to_string(round * 400 + i));
+      users.push_back(std::string("u").append(std::to_string(round * 400 + i)));
     book.set_list({"Ann", users, {}, false});
     for (int i = 0; i < 400; ++i) {
       auto made = node("x", "10.10.0.9", 1, users[static_cast<std::size_t>(i)].c_str());
-      made.name = "n" + users[static_cast<std::size_t>(i)];
+      made.name = std::string("n").append(users[static_cast<std::size_t>(i)]);
       made.virtual_address = net::IpAddress::v4(static_cast<std::uint32_t>(0x0a0b0000 + round * 400 + i));
       made.record.identity.bytes[0] = static_cast<std::uint8_t>(i);
       made.record.identity.bytes[1] = static_cast<std::uint8_t>(i >> 8);
