@@ -84,6 +84,10 @@ void Agent::State::send_check(CandidatePair& pair, CheckTransaction::Kind kind, 
     request.use_candidate = true;
     request.nomination = nomination.number();
     nomination.on_sent();
+  } else if (role == Role::controlling && nomination.is_standing(pair.id)) {
+    // A peer whose NIC came back has lost the pair and its nomination with it.
+    request.use_candidate = true;
+    request.nomination = nomination.number();
   }
 
   CheckTransaction transaction;

@@ -27,6 +27,11 @@ class Nomination {
   /// The nominating check was answered. True: the selected pair changed.
   bool on_answered(PairId pair);
   void on_failed(PairId pair);
+  /// This pair is nominated and nothing is about to replace it: later checks on it may say so again. Never in
+  /// plain RFC 8445.
+  bool is_standing(PairId pair) const {
+    return allow_renomination_ && is_settled_ && !pending_ && selected_ == pair;
+  }
   /// 487: what we asked for was not ours to ask.
   void cancel() { pending_.reset(); }
 

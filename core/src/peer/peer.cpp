@@ -273,6 +273,7 @@ void Peer::on_timeout(Now now) {
       return release("no traffic for 5 minutes", now);
     }
     reselect(now);
+    if (!nominate_at_) nominate_when_settled(now);
     tick_at_ = now.steady + kTick;
   }
   session_.on_timeout(now);
@@ -391,9 +392,9 @@ void Peer::reselect(Now now) {
 
 void Peer::nominate_when_settled(Now now) {
   if (!agent_ || agent_->role() != ice::Role::controlling) return;
-  if (const auto selected = paths_.selected(); selected && selected != paths_.nominated()) {
-    agent_->nominate(*selected, now);
-  }
+  // Nothing is sent for what stands already. Asked again at every tick: a nominating check can fail, and a
+  // peer that restarted has forgotten the nomination.
+  if (const auto selected = paths_.selected()) agent_->nominate(*selected, now);
 }
 
 std::optional<dataplane::DataPath> Peer::path_of(ice::PairId pair) const {

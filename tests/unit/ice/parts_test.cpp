@@ -226,6 +226,29 @@ TEST(NominationTest, AnswerToAReplacedNominationSettlesNothing) {
   EXPECT_EQ(nomination.number(), 2u);
 }
 
+TEST(NominationTest, StandsOnlyWhenSettledAndNothingReplacesIt) {
+  Nomination nomination(true);
+  EXPECT_FALSE(nomination.is_standing(PairId{1}));
+  nomination.begin(PairId{1});
+  EXPECT_FALSE(nomination.is_standing(PairId{1})) << "not answered yet";
+  nomination.on_answered(PairId{1});
+  EXPECT_TRUE(nomination.is_standing(PairId{1}));
+  EXPECT_FALSE(nomination.is_standing(PairId{2}));
+  nomination.begin(PairId{2});
+  EXPECT_FALSE(nomination.is_standing(PairId{1})) << "it would carry the number of its successor";
+  nomination.on_failed(PairId{2});
+  EXPECT_TRUE(nomination.is_standing(PairId{1}));
+  nomination.restart();
+  EXPECT_FALSE(nomination.is_standing(PairId{1})) << "the peer has forgotten it";
+}
+
+TEST(NominationTest, NeverStandsInPlainIce) {
+  Nomination nomination(false);
+  nomination.begin(PairId{1});
+  nomination.on_answered(PairId{1});
+  EXPECT_FALSE(nomination.is_standing(PairId{1}));
+}
+
 TEST(EarlyChecksTest, NewestOfASourceStaysAndKeepsItsNomination) {
   EarlyChecks early;
   stun::BindingRequest nominating;
