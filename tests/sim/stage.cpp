@@ -184,7 +184,11 @@ void Stage::begin_fault(const FaultPlan& fault) {
     }
     case FaultKind::leave:
       node->leave();
-      return later([node] { node->join(); });
+      told_to_leave_.insert(node);
+      return later([this, node] {
+        told_to_leave_.erase(node);
+        node->join();
+      });
     case FaultKind::storm:
       world.network.weather = {.delay = 80ms, .jitter = 300ms, .loss = 0.3, .duplicate = 0.2};
       return later([this] { world.network.weather = plan_.weather; });
@@ -203,7 +207,7 @@ void Stage::heal() {
     for (const SimNic& nic : node.nics())
       world.network.set_cut(nic.plug, false);
     if (!node.is_running()) node.restart();
-    if (node.has_left()) node.join();
+    if (told_to_leave_.contains(&node) || node.has_left()) node.join();
   }
 }
 

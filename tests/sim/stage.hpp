@@ -2,8 +2,7 @@
 
 #include <cstdint>
 #include <map>
-#include <memory>
-#include <vector>
+#include <set>
 
 #include "tests/sim/plan.hpp"
 #include "tests/sim/traffic.hpp"
@@ -11,6 +10,7 @@
 
 namespace causeway::sim {
 
+class SimNode;
 struct SimNic;
 
 /// The world of one plan: raises it, lets its faults happen, and knows who should reach whom.
@@ -43,6 +43,7 @@ class Stage {
   const Plan& plan_;
   Realm carrier_{};
   std::map<Realm, unsigned> addresses_;  ///< given so far
+  std::set<SimNode*> told_to_leave_;
   bool is_healed_ = false;
 };
 

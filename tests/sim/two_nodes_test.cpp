@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "support/packet_builder.hpp"
+#include "tests/sim/invariants.hpp"
 #include "tests/sim/sim_node.hpp"
 #include "tests/sim/world.hpp"
 
@@ -144,6 +145,15 @@ TEST_F(WorkedExample, LeavesAndJoinsAgain) {
   EXPECT_TRUE(crosses(*world, *two, *one, 3));
 }
 
+TEST_F(WorkedExample, JoinWhileLeavingIsObeyed) {
+  raise(endpoint_independent, address_and_port_dependent);
+  one->leave();
+  one->join();
+  EXPECT_TRUE(world->run_until([&] { return one->has_left(); }, 5s));
+  EXPECT_TRUE(world->run_until([&] { return is_online(*one); }, 5s));
+  EXPECT_EQ(one->virtual_address(), ip("10.10.0.101"));
+}
+
 TEST_F(WorkedExample, RestartedNodeIsReachedAgain) {
   raise(endpoint_independent, address_and_port_dependent);
   ASSERT_TRUE(crosses(*world, *one, *two, 1));
@@ -187,6 +197,59 @@ TEST(SameLan, IsAHostPair) {
   ASSERT_TRUE(crosses(world, one, two, 1));
   EXPECT_EQ(one.node().find_peer("bob")->data_path()->remote, two.nics().front().address);
 }
+
+/// Alice has two NICs, so that there is something to disagree about. Whoever controls, the two ends stay
+/// together.
+class OnePath : public ::testing::TestWithParam<std::uint64_t> {
+ protected:
+  OnePath() : world(GetParam()) {
+    Nat& nat = world.add_household(ip("198.51.100.1"), endpoint_independent, address_and_port_dependent);
+    one = &world.add_node("alice", ip("192.168.0.100"), &nat);
+    one->add_nic(Realm::internet, ip("203.0.113.11"));
+    two = &world.add_node("bob", ip("203.0.113.10"), nullptr);
+    one->start(world.server.make_token());
+    two->start(world.server.make_token());
+    world.run_until([&] { return is_online(*one) && is_online(*two); }, 5s);
+    world.run_for(2s);
+  }
+  bool agree_within(Duration limit) {
+    return world.run_until([&] { return !both_ends_on_one_path(*one, *two); }, limit);
+  }
+
+  World world;
+  SimNode* one = nullptr;
+  SimNode* two = nullptr;
+};
+
+TEST_P(OnePath, IsKeptWhenTheNicOfOneEndComesBack) {
+  ASSERT_TRUE(crosses(world, *one, *two, 1));
+  ASSERT_TRUE(agree_within(5s));
+  two->remove_nic(two->nics().front().base);
+  world.run_for(400ms);
+  two->add_nic(Realm::internet, ip("203.0.113.10"));
+  world.run_for(5s);
+  EXPECT_TRUE(agree_within(2s));
+}
+
+TEST_P(OnePath, IsFoundAfterOneEndRestarted) {
+  ASSERT_TRUE(crosses(world, *one, *two, 1));
+  ASSERT_TRUE(agree_within(5s));
+  two->restart();
+  ASSERT_TRUE(world.run_until([&] { return is_online(*two); }, 10s));
+  EXPECT_TRUE(crosses(world, *two, *one, 2, 15s));
+  EXPECT_TRUE(agree_within(5s));
+}
+
+TEST_P(OnePath, IsFoundThroughAStorm) {
+  world.network.weather = {.delay = 80ms, .jitter = 300ms, .loss = 0.3, .duplicate = 0.2};
+  one->write_packet(packet_between(*one, *two, 1));
+  world.run_for(30s);
+  world.network.weather = {};
+  EXPECT_TRUE(crosses(world, *one, *two, 2, 15s));
+  EXPECT_TRUE(agree_within(10s));
+}
+
+INSTANTIATE_TEST_SUITE_P(Seeds, OnePath, ::testing::Range<std::uint64_t>(1, 9));
 
 }  // namespace
 }  // namespace causeway::sim

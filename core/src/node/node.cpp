@@ -131,6 +131,7 @@ void Node::make_link(Now now) {
 }
 
 void Node::leave(Now now) {
+  joins_again_ = false;
   if (!link_ || link_->state() == link::LinkState::idle) {
     actions_.emplace_back(Left{});
     return;
@@ -147,6 +148,10 @@ Result<void> Node::join(std::optional<std::string> token, Now now) {
   }
   if (!state_.enrolment)
     return Error{"this node was never enrolled: give a join token (causeway join TOKEN)"};
+  if (link_ && link_->state() == link::LinkState::leaving) {
+    joins_again_ = true;  // the wish is newer than the one under way
+    return {};
+  }
   if (!token && link_ && link_->state() != link::LinkState::idle &&
       link_->state() != link::LinkState::refused) {
     return {};  // joined, or on the way

@@ -173,6 +173,7 @@ class Node {
   std::unique_ptr<link::ServerLinkFsm> link_;
   std::vector<net::Endpoint> server_stun_servers_;
   std::string link_reason_;
+  bool joins_again_ = false;  ///< join() came while leave() was under way
   std::string link_failure_;  ///< the newest cause of an outage that was logged
   CandidateBook candidates_;
   TransactionTable transactions_;

@@ -78,6 +78,10 @@ void Node::obey_link(Now now) {
                      actions_.emplace_back(ClearInterface{});
                      configure_static_address();
                      actions_.emplace_back(Left{});
+                     if (!std::exchange(joins_again_, false) || !state_.enrolment) return;
+                     state_.enrolment->left = false;
+                     save_state();
+                     make_link(now);
                    },
                },
                *action);
