@@ -4,6 +4,8 @@ source "$(dirname "$0")/../lab/lab.sh"
 lab_begin
 needs_binaries
 
+# No address to spare: whoever comes for somebody who was removed gets his.
+pool=10.10.0.101-10.10.0.102
 alice_address=10.10.0.101 bob_address=10.10.0.102
 
 knows() { [[ -n $(peer "$1" "$2" .name) ]]; }
