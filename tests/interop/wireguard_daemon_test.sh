@@ -17,8 +17,7 @@ add_address inner eth0 192.168.77.7/24 192.168.77.1
 forwarding client2
 
 device=cw$lab_run  # wireguard-go's control socket has this name, in a folder that namespaces do not part
-wg genkey >"$lab_dir/stock.key"
-wg genpsk >"$lab_dir/psk"
+(umask 077; wg genkey >"$lab_dir/stock.key"; wg genpsk >"$lab_dir/psk")
 stock_key=$(wg pubkey <"$lab_dir/stock.key")
 
 # ours_start ENDPOINT KEEPALIVE: the daemon with the stock device as peer; null and 0 for none.
