@@ -230,7 +230,7 @@ TEST_F(StateDirectoryTest, AnEditedOrFlippedFileIsNoticed) {
 
 TEST_F(StateDirectoryTest, AFileNestedTooDeeplyIsDamaged) {
   { ASSERT_TRUE(open()); }
-  const std::string deep = std::string(200'000, '[') + std::string(200'000, ']');
+  const std::string deep = std::string(100'000, '[') + std::string(100'000, ']');
   write("state.json", R"({"kind": "state", "crc32c": "00000000", "content": )" + deep + "}");
   EXPECT_THAT(open_error(), AllOf(HasSubstr("state.json is damaged"), HasSubstr("nested too deeply")));
 }
