@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "base/bytes.hpp"
+#include "base/log.hpp"
 
 /// What every fuzz target is made of. A target is one file:
 ///
@@ -64,6 +65,10 @@ struct Registration {
 
 #ifdef CAUSEWAY_LIBFUZZER
 #define CAUSEWAY_FUZZ_ENTRY(name)                                                         \
+  extern "C" int LLVMFuzzerInitialize(int*, char***) {                                    \
+    causeway::log::set_level(causeway::log::Level::off);                                  \
+    return 0;                                                                             \
+  }                                                                                       \
   extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {     \
     causeway::fuzz::name##_target(causeway::fuzz::Input(causeway::ByteView(data, size))); \
     return 0;                                                                             \

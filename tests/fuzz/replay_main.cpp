@@ -54,6 +54,7 @@ int main(int count, char** words) {
     std::fprintf(stderr, "\n");
     return 2;
   }
+  causeway::log::set_level(causeway::log::Level::off);
   std::size_t inputs = 0;
   for (int i = 2; i < count; ++i)
     inputs += replay(found->second, words[i]);

@@ -1,16 +1,18 @@
 #include "base/random.hpp"
+#include "crypto/blake2s.hpp"
 #include "input.hpp"
 #include "session/cookie.hpp"
 #include "session/wire.hpp"
-#include "support/session_end.hpp"
 
 // A hostile cookie reply to a message that was sent: only the true one, unflipped, is believed, and once.
 CAUSEWAY_FUZZ_TARGET(cookie_reply) {
-  static SeededRandom random(2);
-  static const session::LocalKeys keys = session::testing::make_keys(random);
-  static session::MacChecker checker(keys.public_key, random);
+  // A public key that follows from the whole input: the engine learns true replies of other runs from
+  // compared bytes.
+  const crypto::SessionPublicKey key{crypto::blake2s({Input(input).rest()})};
+  SeededRandom random(2);
+  session::MacChecker checker(key, random);
   const Now now{SteadyTime{std::chrono::seconds(1000)}, WallTime{std::chrono::seconds(1'700'000'000)}};
-  session::MacWriter writer(keys.public_key);
+  session::MacWriter writer(key);
   Bytes message(session::wire::kInitiationBytes);
   message[0] = 1;
   message[9] = input.byte();
