@@ -181,7 +181,7 @@ const std::vector<Actor>& actors() {
 }
 
 std::string cell(int result) {
-  if (result == kDone) return "own only";
+  if (result == kDone) return "done";
   if (result == kClosed) return "closed";
   return std::string(protocol::to_string(static_cast<ErrorCode>(result)));
 }
