@@ -120,6 +120,10 @@ void ServerLinkFsm::State::on_error(const PendingRequest& request, const protoco
                                                 error.code == ErrorCode::no_such_user});
       break;
     case RequestKind::update:
+      // Told again with the next list of nodes: what the server could not use now (its clock is wrong, its
+      // store is down) it may be able to use then.
+      candidates_changed = record_changed = true;
+      break;
     case RequestKind::ping:
       break;
   }
@@ -172,6 +176,7 @@ void ServerLinkFsm::State::on_registered(const protocol::Json& result, Now now) 
 
 void ServerLinkFsm::State::on_query_result(const protocol::Json& result, Now now) {
   query_at = now.steady + kDirectoryInterval;
+  send_update_if_needed(now);
   auto read = protocol::QueryResult::parse(result);
   if (!read) return on_malformed(read.error().message, now);
   for (const protocol::NodeInfo& node : read->nodes) {

@@ -60,6 +60,7 @@ void Node::obey_link(Now now) {
                      forget_lookup(unreachable.virtual_address);
                      link_->disconnect(unreachable.virtual_address);
                      peer::Peer* peer = peer_at(unreachable.virtual_address);
+                     if (peer) peer->on_offer_refused();
                      if (!peer || !peer->data_path()) {
                        actions_.emplace_back(
                            dataplane::Command{dataplane::RefuseDestination{unreachable.virtual_address}});

@@ -1,6 +1,7 @@
 #include "peer/peer.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/log.hpp"
 #include "peer/ice_credentials.hpp"
@@ -70,6 +71,7 @@ void Peer::connect(Now now, std::optional<std::string> ufrag) {
   if (description_.kind == session::PeerKind::causeway && !agent_) {
     start_agent(ufrag ? std::move(*ufrag) : make_ufrag(context_.random), now);
   }
+  offer_again();
   if (state_ != PeerState::connected) {
     connecting_until_ = now.steady + kConnectPatience;
     set_state(PeerState::connecting, "");
@@ -90,6 +92,7 @@ void Peer::on_offer(const std::string& ufrag, const std::vector<ice::Candidate>&
     connecting_until_ = now.steady + kConnectPatience;
     set_state(PeerState::connecting, "");
   }
+  offer_again();
   if (!ufrag.empty() && agent_->remote_ufrag() != ufrag) set_remote_ufrag(ufrag, now);
   for (const ice::Candidate& candidate : candidates)
     agent_->add_remote_candidate(candidate, now);
@@ -136,6 +139,11 @@ void Peer::probe_selected(Now now) {
   run(now);
 }
 
+void Peer::offer_again() {
+  if (!agent_ || !std::exchange(is_offer_refused_, false)) return;
+  actions_.emplace_back(Offer{agent_->local_credentials().ufrag});
+}
+
 void Peer::set_remote_ufrag(const std::string& ufrag, Now now) {
   agent_->set_remote_credentials({ufrag, derive_password(shared_secret_, description_.session_key, ufrag)},
                                  now);
@@ -169,6 +177,7 @@ void Peer::start_agent(std::string ufrag, Now now) {
   for (const ice::Candidate& candidate : local_candidates_)
     agent_->add_local_candidate(candidate, now);
   actions_.emplace_back(Offer{std::move(ufrag)});
+  is_offer_refused_ = false;
   created_ = now.wall;
   tick_at_ = now.steady + kTick;
 }

@@ -108,6 +108,8 @@ class Peer {
   void connect(Now now, std::optional<std::string> ufrag = std::nullopt);
   /// The peer, or the server on its behalf, gave its credentials and candidates for us.
   void on_offer(const std::string& ufrag, const std::vector<ice::Candidate>& candidates, Now now);
+  /// The server did not pass our offer on, or has forgotten it: the next wish of either side makes it again.
+  void on_offer_refused() { is_offer_refused_ = true; }
   /// More of its candidates (trickle); nothing if it is not being reached.
   void add_remote_candidates(const std::vector<ice::Candidate>& candidates, Now now);
   /// All of our candidates as they stand; new ones are added and offered (trickle).
@@ -159,6 +161,7 @@ class Peer {
 
  private:
   void start_agent(std::string ufrag, Now now);
+  void offer_again();
   void run(Now now);
   void obey_agent(Now now);
   void obey_session(Now now);
@@ -182,6 +185,7 @@ class Peer {
   session::Session session_;
   std::shared_ptr<dataplane::PeerCounters> counters_;
   std::unique_ptr<ice::Agent> agent_;
+  bool is_offer_refused_ = false;  ///< the peer may not know the agent's ufrag
   std::vector<ice::Candidate> local_candidates_;
   PeerPaths paths_;
   PeerState state_ = PeerState::idle;
