@@ -145,6 +145,38 @@ TEST_F(WorkedExample, LeavesAndJoinsAgain) {
   EXPECT_TRUE(crosses(*world, *two, *one, 3));
 }
 
+/// Alice asks while bob is away; then the server forgets what she asked. Bob, when he comes back, still
+/// learns of her.
+TEST_F(WorkedExample, OfferThatTheServerRefusedIsMadeAgain) {
+  raise(endpoint_independent, address_and_port_dependent);
+  ASSERT_TRUE(crosses(*world, *one, *two, 1));
+  two->kill();
+  world->run_for(40s);  // consent is over
+  EXPECT_FALSE(crosses(*world, *one, *two, 2, 3s));
+  world->server.crash();
+  world->run_for(1s);
+  world->server.restart();
+  two->restart();
+  ASSERT_TRUE(world->run_until([&] { return is_online(*one) && is_online(*two); }, 30s));
+  world->run_for(30s);  // nobody waits any more, and each has its mapped address
+  EXPECT_TRUE(crosses(*world, *two, *one, 3, 10s));
+}
+
+TEST(ServerClock, WrongWhileNodesRegisterHidesThemOnlyUntilItIsSetRight) {
+  World world(1);
+  SimNode& one = world.add_node("alice", ip("203.0.113.10"), nullptr);
+  SimNode& two = world.add_node("bob", ip("203.0.113.11"), nullptr);
+  const std::string tokens[] = {world.server.make_token(), world.server.make_token()};
+  world.server.clock_error = 365 * 24h;  // every record has expired
+  one.start(tokens[0]);
+  two.start(tokens[1]);
+  ASSERT_TRUE(world.run_until([&] { return is_online(one) && is_online(two); }, 5s));
+  EXPECT_FALSE(crosses(world, one, two, 1));
+  world.server.clock_error = {};
+  world.run_for(40s);
+  EXPECT_TRUE(crosses(world, one, two, 2));
+}
+
 TEST_F(WorkedExample, JoinWhileLeavingIsObeyed) {
   raise(endpoint_independent, address_and_port_dependent);
   one->leave();
