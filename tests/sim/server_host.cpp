@@ -77,8 +77,8 @@ protocol::Json ServerHost::administer(std::string_view method, const protocol::J
 }
 
 std::string ServerHost::make_token(const std::string& user) {
-  const auto made = administer("admin.token.create",
-                               {{"network", kNetwork}, {"user", user}, {"uses", 1}, {"expires_s", 315'360'000}});
+  const auto made = administer(
+      "admin.token.create", {{"network", kNetwork}, {"user", user}, {"uses", 1}, {"expires_s", 315'360'000}});
   return made.at("token").get<std::string>();
 }
 

@@ -18,10 +18,10 @@ struct SendBatch {
 
 enum class SendStatus : std::uint8_t {
   sent,
-  would_block,   ///< the send buffer is full: the batch is lost, the path is fine
-  too_big,       ///< a segment exceeds the path's MTU as the kernel knows it: nothing was sent
-  unreachable,   ///< no route, or the NIC is down: this path is dead for now
-  failed,        ///< any other errno
+  would_block,  ///< the send buffer is full: the batch is lost, the path is fine
+  too_big,      ///< a segment exceeds the path's MTU as the kernel knows it: nothing was sent
+  unreachable,  ///< no route, or the NIC is down: this path is dead for now
+  failed,       ///< any other errno
 };
 
 struct SendOutcome {
@@ -30,9 +30,9 @@ struct SendOutcome {
   std::uint32_t segments_sent = 0;  ///< how many left before that
 };
 
-/// What carries datagrams from one local base: a bound UDP socket, or a transport plugin's allocation. The data plane
-/// knows no other difference between them. [data-loop thread], and send() also from the control thread
-/// (implementations lock nothing: a UDP socket's sendmsg is atomic per datagram).
+/// What carries datagrams from one local base: a bound UDP socket, or a transport plugin's allocation. The
+/// data plane knows no other difference between them. [data-loop thread], and send() also from the control
+/// thread (implementations lock nothing: a UDP socket's sendmsg is atomic per datagram).
 class Carrier {
  public:
   virtual ~Carrier() = default;

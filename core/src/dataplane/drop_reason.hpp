@@ -55,7 +55,8 @@ inline constexpr std::array kDropReasonTexts{
 
 inline constexpr std::size_t kDropReasons = kDropReasonNames.size();
 
-/// Written by one data loop, read by anybody: relaxed, each counter exact, no consistent moment across counters.
+/// Written by one data loop, read by anybody: relaxed, each counter exact, no consistent moment across
+/// counters.
 class DropCounters {
  public:
   void add(DropReason reason, std::uint64_t packets = 1) {

@@ -27,35 +27,61 @@ struct DataPath {
   friend bool operator==(const DataPath&, const DataPath&) = default;
 };
 
-/// Which peer owns which inner addresses: out, the destination picks the peer; in, the source must belong to it.
-/// Longest prefix wins. Immutable: replaced as a whole.
+/// Which peer owns which inner addresses: out, the destination picks the peer; in, the source must belong to
+/// it. Longest prefix wins. Immutable: replaced as a whole.
 struct ForwardingEntry {
   net::Prefix prefix;
   PeerId peer = PeerId::none;
 };
 struct ForwardingSnapshot {
   std::vector<net::IpAddress> local_addresses;  ///< our virtual addresses
-  std::vector<net::Prefix> on_link;             ///< where unknown destinations are worth asking the server for
+  std::vector<net::Prefix> on_link;  ///< where unknown destinations are worth asking the server for
   std::vector<ForwardingEntry> entries;
 };
 
 // ---- control → data loop ----
-struct AddBase { net::BaseId base; std::shared_ptr<Carrier> carrier; };
-struct RemoveBase { net::BaseId base; };
-struct AddPeer { PeerId peer; session::PeerKind kind; std::shared_ptr<PeerCounters> counters; };
-struct RemovePeer { PeerId peer; };
-struct SetForwarding { std::shared_ptr<const ForwardingSnapshot> table; };
-struct InstallPeerKeypair { PeerId peer; session::KeypairMaterial material; };
-struct ErasePeerKeypairs { PeerId peer; };
-struct SetPath { PeerId peer; std::optional<DataPath> path; };
-struct SendPeerKeepalive { PeerId peer; };
+struct AddBase {
+  net::BaseId base;
+  std::shared_ptr<Carrier> carrier;
+};
+struct RemoveBase {
+  net::BaseId base;
+};
+struct AddPeer {
+  PeerId peer;
+  session::PeerKind kind;
+  std::shared_ptr<PeerCounters> counters;
+};
+struct RemovePeer {
+  PeerId peer;
+};
+struct SetForwarding {
+  std::shared_ptr<const ForwardingSnapshot> table;
+};
+struct InstallPeerKeypair {
+  PeerId peer;
+  session::KeypairMaterial material;
+};
+struct ErasePeerKeypairs {
+  PeerId peer;
+};
+struct SetPath {
+  PeerId peer;
+  std::optional<DataPath> path;
+};
+struct SendPeerKeepalive {
+  PeerId peer;
+};
 /// Nobody has this address, or it can't be reached: what waits for it is dropped, and ICMP tells the senders.
-struct RefuseDestination { net::IpAddress destination; };
+struct RefuseDestination {
+  net::IpAddress destination;
+};
 using Command = std::variant<AddBase, RemoveBase, AddPeer, RemovePeer, SetForwarding, InstallPeerKeypair,
                              ErasePeerKeypairs, SetPath, SendPeerKeepalive, RefuseDestination>;
 
 // ---- data loop → control ----
-/// A datagram that the data loop does not handle itself; copied, at most 1,500 bytes (longer ones are dropped).
+/// A datagram that the data loop does not handle itself; copied, at most 1,500 bytes (longer ones are
+/// dropped).
 struct ControlDatagram {
   enum class Class : std::uint8_t { stun, handshake };
   Class datagram_class;
@@ -64,18 +90,37 @@ struct ControlDatagram {
   Bytes bytes;
 };
 /// A packet waits for an on-link address that no peer has. Said once per address and second.
-struct PeerWanted { net::IpAddress destination; };
+struct PeerWanted {
+  net::IpAddress destination;
+};
 /// A packet waits for a peer without usable keypair or path. Said once per peer and second.
-struct SessionWanted { PeerId peer; };
+struct SessionWanted {
+  PeerId peer;
+};
 /// The first packet under a responder's keypair was opened.
-struct KeypairConfirmed { PeerId peer; std::uint32_t local_index; };
+struct KeypairConfirmed {
+  PeerId peer;
+  std::uint32_t local_index;
+};
 /// Keypairs that left the slots: their indices may be released.
-struct KeypairDropped { PeerId peer; std::uint32_t local_index; };
+struct KeypairDropped {
+  PeerId peer;
+  std::uint32_t local_index;
+};
 /// An authentic packet came from elsewhere than the peer's path (WireGuard's roaming). Once per change.
-struct PeerMoved { PeerId peer; net::BaseId base; net::Endpoint remote; };
+struct PeerMoved {
+  PeerId peer;
+  net::BaseId base;
+  net::Endpoint remote;
+};
 /// Sending by the peer's path failed: the pair is dead for now. Once per path and second.
-struct PathFailed { PeerId peer; DataPath path; SendStatus status; int error; };
-using Event =
-    std::variant<ControlDatagram, PeerWanted, SessionWanted, KeypairConfirmed, KeypairDropped, PeerMoved, PathFailed>;
+struct PathFailed {
+  PeerId peer;
+  DataPath path;
+  SendStatus status;
+  int error;
+};
+using Event = std::variant<ControlDatagram, PeerWanted, SessionWanted, KeypairConfirmed, KeypairDropped,
+                           PeerMoved, PathFailed>;
 
 }  // namespace causeway::dataplane

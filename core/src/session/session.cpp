@@ -313,7 +313,8 @@ void Session::reset(Now) {
   s.unconfirmed.reset();
   s.derived.reset();
   s.proven.reset();
-  for (const Timer timer : {Timer::passive_keepalive, Timer::peer_silent, Timer::erase_keys, Timer::persistent_keepalive})
+  for (const Timer timer :
+       {Timer::passive_keepalive, Timer::peer_silent, Timer::erase_keys, Timer::persistent_keepalive})
     s.timers.stop(timer);
 }
 

@@ -4,11 +4,12 @@
 /*
  * The one symbol of a plugin: a constant table named cw_plugin_entry. Everything else stays hidden.
  *
- *   CW_EXPORT const cw_entry cw_plugin_entry = { sizeof(cw_entry), CW_ABI_VERSION, CW_ABI_VERSION, CW_KIND_PRIORITY,
- *                                                CW_STRING("priority-mine"), ... };
+ *   CW_EXPORT const cw_entry cw_plugin_entry = { sizeof(cw_entry), CW_ABI_VERSION, CW_ABI_VERSION,
+ * CW_KIND_PRIORITY, CW_STRING("priority-mine"), ... };
  *
- * Life:  (probe, in a process of its own) → init → create → self-check → calls … → drain → destroy → deinit → unmapped
- * A host may create several instances of one library. After destroy returns, no frame of that instance is on any stack.
+ * Life:  (probe, in a process of its own) → init → create → self-check → calls … → drain → destroy → deinit →
+ * unmapped A host may create several instances of one library. After destroy returns, no frame of that
+ * instance is on any stack.
  */
 
 #include "host.h"
@@ -46,8 +47,8 @@ typedef struct cw_entry {
   cw_string version;     /* of the plugin, "1.2.0", at most 32 bytes */
   cw_string description; /* one line, at most 512 bytes; may be empty */
 
-  /* Once after mapping, before anything else. `host` is good for log alone and only for this call. A failure refuses
-   * the plugin, then deinit is not called. May be NULL. [control-thread & !active] */
+  /* Once after mapping, before anything else. `host` is good for log alone and only for this call. A failure
+   * refuses the plugin, then deinit is not called. May be NULL. [control-thread & !active] */
   cw_status (*init)(const cw_host* host);
   /* Once before unmapping, when every instance is destroyed. Afterwards the library must hold no thread, no
    * registration and no memory. May be NULL. [plugin-thread & !active] */
@@ -63,8 +64,8 @@ typedef struct cw_entry {
   /* Frees the instance. [plugin-thread & !active] */
   void (*destroy)(cw_instance* instance);
 
-  /* The plugin's table for an extension id (terminated ASCII), or NULL. The table is constant and valid while the
-   * library is mapped; its functions take the instance. [thread-safe] */
+  /* The plugin's table for an extension id (terminated ASCII), or NULL. The table is constant and valid while
+   * the library is mapped; its functions take the instance. [thread-safe] */
   const void* (*get_extension)(const char* id);
 } cw_entry;
 

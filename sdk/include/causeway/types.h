@@ -4,10 +4,11 @@
 /*
  * Values that cross the plugin ABI. Rules for all of them:
  *  - Fixed-width integers, no bit fields, no enums as fields (their size is the compiler's choice).
- *  - A struct that may grow begins with `uint32_t struct_size`, set by whoever made it. A reader uses no byte beyond
- *    the smaller of that and its own sizeof; what is missing reads as zero, and zero always means the old behaviour.
- *  - Text is UTF-8 with a length, not terminated. Pointers are borrowed for the duration of the call that passes
- *    them unless their comment says otherwise.
+ *  - A struct that may grow begins with `uint32_t struct_size`, set by whoever made it. A reader uses no byte
+ * beyond the smaller of that and its own sizeof; what is missing reads as zero, and zero always means the old
+ * behaviour.
+ *  - Text is UTF-8 with a length, not terminated. Pointers are borrowed for the duration of the call that
+ * passes them unless their comment says otherwise.
  */
 
 #include <stdint.h>
@@ -19,13 +20,13 @@ extern "C" {
 /* What a call came to. 0 is success, every failure is negative. */
 typedef int32_t cw_status;
 #define CW_OK 0
-#define CW_ERROR_FAILED (-1)          /* for a reason told to the log */
+#define CW_ERROR_FAILED (-1)           /* for a reason told to the log */
 #define CW_ERROR_INVALID_ARGUMENT (-2) /* the caller broke the contract of this header */
-#define CW_ERROR_NOT_SUPPORTED (-3)   /* this side does not have the feature */
+#define CW_ERROR_NOT_SUPPORTED (-3)    /* this side does not have the feature */
 #define CW_ERROR_NO_MEMORY (-4)
-#define CW_ERROR_LIMIT (-5)           /* a bound of the host is reached; drop, try later */
-#define CW_ERROR_WRONG_STATE (-6)     /* not allowed now, for example after drain */
-#define CW_ERROR_EXCEPTION (-7)       /* the SDK's C++ trampolines caught one */
+#define CW_ERROR_LIMIT (-5)       /* a bound of the host is reached; drop, try later */
+#define CW_ERROR_WRONG_STATE (-6) /* not allowed now, for example after drain */
+#define CW_ERROR_EXCEPTION (-7)   /* the SDK's C++ trampolines caught one */
 
 /* UTF-8, not terminated. {NULL, 0} is empty. */
 typedef struct cw_string {
@@ -37,8 +38,8 @@ typedef struct cw_string {
 #define CW_STRING(literal) \
   { (literal), sizeof(literal) - 1 }
 
-/* Element i is at (const char*)data + i * stride. The stride is the maker's sizeof, so arrays of sized structs can
- * grow too: index by stride, never by sizeof. */
+/* Element i is at (const char*)data + i * stride. The stride is the maker's sizeof, so arrays of sized
+ * structs can grow too: index by stride, never by sizeof. */
 typedef struct cw_array {
   const void* data;
   uint32_t count;

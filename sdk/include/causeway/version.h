@@ -4,8 +4,8 @@
 #include <stdint.h>
 
 /*
- * Version of the fixed core of the ABI (entry.h, host.h, types.h). A new minor only appends; a new major breaks.
- * Extensions carry their own revision in their id.
+ * Version of the fixed core of the ABI (entry.h, host.h, types.h). A new minor only appends; a new major
+ * breaks. Extensions carry their own revision in their id.
  */
 #define CW_ABI_MAKE(major, minor) ((((uint32_t)(major)) << 16) | ((uint32_t)(minor)))
 #define CW_ABI_MAJOR(version) (((uint32_t)(version)) >> 16)

@@ -218,7 +218,8 @@ int run_checked(int argc, char** argv) {
   }
   if (*users) return list(arguments, "admin.users", {"name", "network", "nodes", "friends"});
   if (*networks)
-    return list(arguments, "admin.networks", {"name", "pool", "prefix", "owned", "online", "addresses", "friends_only"});
+    return list(arguments, "admin.networks",
+                {"name", "pool", "prefix", "owned", "online", "addresses", "friends_only"});
   if (*stats) return list(arguments, "admin.stats", {});
   return fail(kUsage, "no command: see --help");
 }

@@ -33,6 +33,12 @@ Result<AddressPool> AddressPool::parse(std::string_view text) {
     last = high->v4_value();
     if (first > last) return bad_pool(text, "the first address is above the last");
     on_link = net::Prefix::containing(*low, static_cast<std::uint8_t>(std::countl_zero(first ^ last)));
+    // A kernel takes the ends of a prefix for network and broadcast: every address of the range must lie
+    // between.
+    while (on_link.length < 31 && on_link.length > 8 &&
+           (first == on_link.address.v4_value() || last == last_of(on_link))) {
+      on_link = net::Prefix::containing(*low, static_cast<std::uint8_t>(on_link.length - 1));
+    }
   } else {
     const auto prefix = net::Prefix::parse(text);
     if (!prefix) return bad_pool(text, "neither a prefix (bits behind its length must be 0) nor a range");

@@ -69,11 +69,11 @@ struct Network {
   AddressPool pool;
   std::map<std::string, UserRow> users;  // by folded name
   std::unordered_map<crypto::IdentityPublicKey, std::unique_ptr<Node>> by_identity;
-  std::unordered_map<std::string, Node*> by_name;   // folded; nodes that hold their name
-  std::map<net::IpAddress, Node*> by_address;       // owners
+  std::unordered_map<std::string, Node*> by_name;                // folded; nodes that hold their name
+  std::map<net::IpAddress, Node*> by_address;                    // owners
   std::set<std::pair<WallTime, Node*>, EarlierNode> quarantine;  // freed addresses, oldest first
   std::set<std::pair<WallTime, Node*>, EarlierNode> offline;     // owners that are away, longest first
-  std::map<std::string, std::set<std::string>> friends = {};  // by folded user: folded users on the list
+  std::map<std::string, std::set<std::string>> friends = {};     // by folded user: folded users on the list
 };
 
 /// All networks in memory, with the rules of who owns which address and name. Changes are appended for the

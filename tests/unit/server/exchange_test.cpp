@@ -45,8 +45,8 @@ TEST_F(Exchange, networks_do_not_see_each_other) {
   stranger.connection = harness.open();
   const auto secret = harness.token({{"uses", 1}, {"expires_s", 60}}, "office");
   stranger.network = "office";
-  ASSERT_TRUE(harness.call(stranger.connection, "authenticate", stranger.auth_params(secret))
-                  .contains("result"));
+  ASSERT_TRUE(
+      harness.call(stranger.connection, "authenticate", stranger.auth_params(secret)).contains("result"));
   EXPECT_EQ(stranger.register_node()["result"]["virtual_address"], "10.20.0.1");
   EXPECT_EQ(query(stranger, {{"addresses", "*"}})["nodes"].size(), 0U);
   EXPECT_EQ(query(stranger, {{"addresses", {"10.10.0.1"}}})["unreachable"].size(), 1U);

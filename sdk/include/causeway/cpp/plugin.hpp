@@ -1,9 +1,10 @@
 #ifndef CAUSEWAY_CPP_PLUGIN_HPP
 #define CAUSEWAY_CPP_PLUGIN_HPP
 
-// A thin C++17 layer over the C ABI, header-only: derive from PriorityPlugin or CandidateSourcePlugin, end the file
-// with CAUSEWAY_PLUGIN(Type, …). Trampolines stand between the host and the virtual functions: no exception leaves
-// the plugin, and the guarantees of the headers are checked when CAUSEWAY_SDK_CHECKS is 1 (the default).
+// A thin C++17 layer over the C ABI, header-only: derive from PriorityPlugin or CandidateSourcePlugin, end
+// the file with CAUSEWAY_PLUGIN(Type, …). Trampolines stand between the host and the virtual functions: no
+// exception leaves the plugin, and the guarantees of the headers are checked when CAUSEWAY_SDK_CHECKS is 1
+// (the default).
 
 #include <atomic>
 #include <cstddef>
@@ -23,11 +24,12 @@
 namespace causeway_sdk {
 
 inline std::string_view view(cw_string text) {
-  return text.data == nullptr ? std::string_view() : std::string_view(text.data, static_cast<std::size_t>(text.size));
+  return text.data == nullptr ? std::string_view()
+                              : std::string_view(text.data, static_cast<std::size_t>(text.size));
 }
 
-/// Elements of an array of sized structs, by the maker's stride. get() copies min(own, given) bytes, so that fields
-/// an older host does not have read as zero.
+/// Elements of an array of sized structs, by the maker's stride. get() copies min(own, given) bytes, so that
+/// fields an older host does not have read as zero.
 template <class T>
 class Items {
  public:
@@ -66,8 +68,12 @@ class ScoreOutput {
       : at_(static_cast<char*>(array->data) + std::size_t{index} * array->stride) {}
   void score(std::int64_t value) { put(offsetof(cw_pair_score, score), value); }
   void veto() { put(offsetof(cw_pair_score, veto), std::uint32_t{1}); }
-  void ask_again_after(std::int64_t nanoseconds) { put(offsetof(cw_pair_score, ask_again_after_ns), nanoseconds); }
-  void multipath_weight(std::uint32_t per_mille) { put(offsetof(cw_pair_score, multipath_weight), per_mille); }
+  void ask_again_after(std::int64_t nanoseconds) {
+    put(offsetof(cw_pair_score, ask_again_after_ns), nanoseconds);
+  }
+  void multipath_weight(std::uint32_t per_mille) {
+    put(offsetof(cw_pair_score, multipath_weight), per_mille);
+  }
   void reason(std::string_view text) {
     const cw_pair_score now = read(reinterpret_cast<const cw_pair_score*>(at_));
     if (now.reason == nullptr) return;
@@ -121,7 +127,8 @@ class Host {
   cw_status cancel_timer(std::uint32_t timer) const {
     return timer_ == nullptr ? CW_ERROR_NOT_SUPPORTED : timer_->cancel(host_, timer);
   }
-  cw_status send(std::uint32_t base, const cw_address& to, const std::uint8_t* bytes, std::size_t size) const {
+  cw_status send(std::uint32_t base, const cw_address& to, const std::uint8_t* bytes,
+                 std::size_t size) const {
     return udp_ == nullptr ? CW_ERROR_NOT_SUPPORTED : udp_->send(host_, base, &to, bytes, size);
   }
   cw_status found(std::uint32_t base, std::uint32_t type, const cw_address& address) const {
@@ -130,7 +137,9 @@ class Host {
   cw_status lost(std::uint32_t base, const cw_address& address) const {
     return candidates_ == nullptr ? CW_ERROR_NOT_SUPPORTED : candidates_->lost(host_, base, &address);
   }
-  cw_status done() const { return candidates_ == nullptr ? CW_ERROR_NOT_SUPPORTED : candidates_->done(host_); }
+  cw_status done() const {
+    return candidates_ == nullptr ? CW_ERROR_NOT_SUPPORTED : candidates_->done(host_);
+  }
   const cw_host* raw() const { return host_; }
 
  private:
@@ -163,7 +172,8 @@ class Plugin {
     Plugin* plugin = reinterpret_cast<Plugin*>(instance);
 #if CAUSEWAY_SDK_CHECKS
     if (plugin->drained_) return CW_ERROR_WRONG_STATE;
-    if (plugin->busy_.exchange(true)) return CW_ERROR_WRONG_STATE;  // two calls at once: the host broke its word
+    if (plugin->busy_.exchange(true))
+      return CW_ERROR_WRONG_STATE;  // two calls at once: the host broke its word
     struct Leave {
       std::atomic<bool>& busy;
       ~Leave() { busy = false; }
@@ -251,7 +261,8 @@ class CandidateSourcePlugin : public Plugin {
 
   static const void* extension(const char* id) noexcept {
     static const cw_candidate_source table = {
-        sizeof(cw_candidate_source), 0,
+        sizeof(cw_candidate_source),
+        0,
         [](cw_instance* instance, const cw_array* bases) noexcept {
           return enter<CandidateSourcePlugin>(instance, [&](CandidateSourcePlugin& plugin) {
             return plugin.set_bases(Items<cw_base_view>(bases));
@@ -292,20 +303,20 @@ cw_status create(const cw_host* host, cw_instance** out) noexcept {
 }  // namespace causeway_sdk
 
 /// Defines the entry. `Type` has a constructor from `const cw_host*`.
-#define CAUSEWAY_PLUGIN(Type, id, name, version, description)                                        \
-  CW_EXPORT const cw_entry cw_plugin_entry = {sizeof(cw_entry),                                      \
-                                              CW_ABI_VERSION,                                        \
-                                              CW_ABI_VERSION,                                        \
-                                              Type::kKind,                                           \
-                                              CW_STRING(id),                                         \
-                                              CW_STRING(name),                                       \
-                                              CW_STRING(version),                                    \
-                                              CW_STRING(description),                                \
-                                              nullptr,                                               \
-                                              nullptr,                                               \
-                                              &causeway_sdk::create<Type>,                           \
-                                              &causeway_sdk::Plugin::drain,                          \
-                                              &causeway_sdk::Plugin::destroy,                        \
+#define CAUSEWAY_PLUGIN(Type, id, name, version, description)                 \
+  CW_EXPORT const cw_entry cw_plugin_entry = {sizeof(cw_entry),               \
+                                              CW_ABI_VERSION,                 \
+                                              CW_ABI_VERSION,                 \
+                                              Type::kKind,                    \
+                                              CW_STRING(id),                  \
+                                              CW_STRING(name),                \
+                                              CW_STRING(version),             \
+                                              CW_STRING(description),         \
+                                              nullptr,                        \
+                                              nullptr,                        \
+                                              &causeway_sdk::create<Type>,    \
+                                              &causeway_sdk::Plugin::drain,   \
+                                              &causeway_sdk::Plugin::destroy, \
                                               &Type::extension}
 
 #endif

@@ -2,8 +2,8 @@
 #define CAUSEWAY_EXT_CANDIDATE_SOURCE_H
 
 /*
- * Finds out as which outside addresses the node's bases are seen, and keeps that true. Sources are active from load
- * until unload.
+ * Finds out as which outside addresses the node's bases are seen, and keeps that true. Sources are active
+ * from load until unload.
  */
 
 #include "../host.h"
@@ -32,11 +32,11 @@ typedef struct cw_candidate_source {
   /* All bases there are, at start and after each change; one that is missing is gone, with its candidates.
    * `bases`: cw_base_view. [plugin-thread & active] */
   cw_status (*set_bases)(cw_instance* instance, const cw_array* bases);
-  /* `json`: an object, {"stun_servers":["198.51.100.7:3478",…]}; keys of other sources are to be ignored. Comes before
-   * the first set_bases and after each change. [plugin-thread & active] */
+  /* `json`: an object, {"stun_servers":["198.51.100.7:3478",…]}; keys of other sources are to be ignored.
+   * Comes before the first set_bases and after each change. [plugin-thread & active] */
   cw_status (*configure)(cw_instance* instance, const char* json, uint64_t size);
-  /* Bytes from the network, received on `base` from an address this instance sent to within the last minutes. They
-   * are anybody's: check them. A bad datagram is no failure. May be NULL. [plugin-thread & active] */
+  /* Bytes from the network, received on `base` from an address this instance sent to within the last minutes.
+   * They are anybody's: check them. A bad datagram is no failure. May be NULL. [plugin-thread & active] */
   cw_status (*on_datagram)(cw_instance* instance, uint32_t base, const cw_address* from, const uint8_t* bytes,
                            uint64_t size);
   /* A deadline of cw_host_timer passed. May be NULL. [plugin-thread & active] */

@@ -2,8 +2,9 @@
 #define CAUSEWAY_EXT_PRIORITY_H
 
 /*
- * Ranking of candidates and of pairs. Answers depend on the arguments alone (and on state that came from earlier
- * calls): the host gives the time, the seed and everything it knows, calls twice when it checks, and replays traces.
+ * Ranking of candidates and of pairs. Answers depend on the arguments alone (and on state that came from
+ * earlier calls): the host gives the time, the seed and everything it knows, calls twice when it checks, and
+ * replays traces.
  */
 
 #include "../types.h"
@@ -54,9 +55,9 @@ typedef struct cw_statistics {
 /* What the store remembers of such a path from earlier connections. */
 typedef struct cw_history {
   uint32_t struct_size;
-  uint32_t known;         /* CW_KNOWN_… for the figures below; AGE: last_used_ago_ns */
-  uint32_t successes;     /* checks that worked */
-  uint32_t failures;      /* checks that did not */
+  uint32_t known;     /* CW_KNOWN_… for the figures below; AGE: last_used_ago_ns */
+  uint32_t successes; /* checks that worked */
+  uint32_t failures;  /* checks that did not */
   int64_t rtt_ns;
   uint32_t loss_ppm;
   uint32_t disconnects;
@@ -109,8 +110,8 @@ typedef struct cw_candidate_rank {
 
 typedef struct cw_pair_score {
   uint32_t struct_size;
-  uint32_t veto;  /* non-zero: use only if every pair is vetoed */
-  int64_t score;  /* 0..CW_MAX_SCORE; compares within this call only */
+  uint32_t veto;              /* non-zero: use only if every pair is vetoed */
+  int64_t score;              /* 0..CW_MAX_SCORE; compares within this call only */
   int64_t ask_again_after_ns; /* 0: no wish. The host takes the smallest, and bounds it. */
   uint32_t multipath_weight;  /* share of the traffic per mille when several paths are used; 0: no opinion */
   uint32_t reason_size;       /* bytes written to `reason`, at most `reason_capacity` */
@@ -122,14 +123,14 @@ typedef struct cw_pair_score {
 typedef struct cw_priority {
   uint32_t struct_size;
   uint32_t reserved;
-  /* Gives each local candidate its priority. `candidates`: cw_candidate_view; `ranks`: cw_candidate_rank, zeroed, the
-   * same count and order. A failure or a priority out of range counts as a fault and the next layer is asked. NULL:
-   * this plugin leaves candidates to others. [plugin-thread & active] */
+  /* Gives each local candidate its priority. `candidates`: cw_candidate_view; `ranks`: cw_candidate_rank,
+   * zeroed, the same count and order. A failure or a priority out of range counts as a fault and the next
+   * layer is asked. NULL: this plugin leaves candidates to others. [plugin-thread & active] */
   cw_status (*rank_candidates)(cw_instance* instance, const cw_decision* decision, const cw_array* candidates,
                                const cw_mutable_array* ranks);
-  /* Scores the valid pairs of one peer. `pairs`: cw_pair_view; `scores`: cw_pair_score, zeroed but for struct_size,
-   * reason and reason_capacity, the same count and order. On failure the host drops this layer from the decision; a
-   * score out of range is clamped, and both count as faults. [plugin-thread & active] */
+  /* Scores the valid pairs of one peer. `pairs`: cw_pair_view; `scores`: cw_pair_score, zeroed but for
+   * struct_size, reason and reason_capacity, the same count and order. On failure the host drops this layer
+   * from the decision; a score out of range is clamped, and both count as faults. [plugin-thread & active] */
   cw_status (*score_pairs)(cw_instance* instance, const cw_decision* decision, const cw_array* pairs,
                            const cw_mutable_array* scores);
 } cw_priority;
