@@ -37,11 +37,12 @@ void CandidateBook::remove(const std::string& source, net::BaseId base, const ne
 std::vector<ice::Candidate> CandidateBook::unranked() const {
   std::vector<ice::Candidate> list;
   // RFC 8445 §5.1.1.3: same type, same base IP address, same protocol and server share a foundation. Sources
-  // report addresses, not servers, so the source stands for them.
-  std::map<std::tuple<ice::CandidateType, net::IpAddress, std::string>, int> foundations;
+  // report addresses, not servers, so the source stands for them. The base stands for its address: two NICs
+  // may have the same one in different networks, and what fails from one says nothing of the other.
+  std::map<std::tuple<ice::CandidateType, net::BaseId, std::string>, int> foundations;
   const auto append = [&](const peer::LocalBase& base, ice::CandidateType type, const net::Endpoint& address,
                           const std::string& source) {
-    const auto key = std::tuple{type, base.address.address, source};
+    const auto key = std::tuple{type, base.base, source};
     const int number = foundations.try_emplace(key, static_cast<int>(foundations.size()) + 1).first->second;
     list.push_back({.type = type,
                     .protocol = ice::TransportProtocol::udp,

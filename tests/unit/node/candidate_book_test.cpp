@@ -24,6 +24,16 @@ TEST(CandidateBook, EachBaseIsAHostCandidate) {
   EXPECT_NE(list[0].foundation, list[1].foundation) << "other base, other foundation";
 }
 
+TEST(CandidateBook, OneAddressOnTwoNicsIsTwoFoundations) {
+  peer::LocalBases bases = two_bases();
+  bases.at(net::BaseId{2}).address = bases.at(net::BaseId{1}).address;
+  CandidateBook book;
+  book.set_bases(bases);
+  const auto list = book.unranked();
+  ASSERT_EQ(list.size(), 2u);
+  EXPECT_NE(list[0].foundation, list[1].foundation) << "a check that fails from one must not delay the other";
+}
+
 TEST(CandidateBook, ReflexiveCandidateHangsOnItsBase) {
   CandidateBook book;
   book.set_bases(two_bases());
