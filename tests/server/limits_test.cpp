@@ -1,8 +1,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+
 #include <poll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <algorithm>
 
 #include <array>
 #include <functional>
@@ -314,10 +316,16 @@ TEST_F(Limits, one_source_has_so_many_strangers_and_others_get_in) {
   std::vector<net::FileDescriptor> flood;
   for (int index = 0; index < 400; ++index)
     flood.push_back(connect_tcp(server.endpoint(), source));
-  std::size_t open = 0;
-  for (const auto& socket : flood)
-    open += socket && !ends_within(socket.get(), 0ms) ? 1 : 0;
-  EXPECT_LE(open, 64U);
+  // The kernel connects before the server has looked: it turns the rest away one after the other, long before
+  // the handshake limit would end them all.
+  const auto still_open = [&] {
+    return std::count_if(flood.begin(), flood.end(),
+                         [](const auto& socket) { return socket && !ends_within(socket.get(), 0ms); });
+  };
+  const SteadyTime give_up = read_clocks().steady + 3s;
+  while (still_open() > 64 && read_clocks().steady < give_up) {
+  }
+  EXPECT_LE(still_open(), 64);
   EXPECT_TRUE(member("elsewhere"));
 }
 
