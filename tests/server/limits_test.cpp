@@ -1,11 +1,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-
 #include <poll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
-#include <algorithm>
 
+#include <algorithm>
 #include <array>
 #include <functional>
 
