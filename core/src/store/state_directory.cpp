@@ -10,7 +10,6 @@
 #include "base/bytes.hpp"
 #include "crypto/ed25519.hpp"
 #include "crypto/x25519.hpp"
-#include "protocol/join_token.hpp"
 #include "store/file.hpp"
 #include "store/sealed_json.hpp"
 #include "store/state_codec.hpp"
@@ -184,15 +183,6 @@ Result<void> StateDirectory::save_state(NodeState state) {
 Result<void> StateDirectory::save_enrolment(std::optional<Enrolment> enrolment) {
   NodeState changed = state_;
   changed.enrolment = std::move(enrolment);
-  return save_state(std::move(changed));
-}
-
-Result<void> StateDirectory::save_enrolled() {
-  NodeState changed = state_;
-  if (!changed.enrolment) return {};
-  const auto token = protocol::JoinToken::parse(changed.enrolment->token);
-  if (!token) return token.error();
-  changed.enrolment = Enrolment{token->without_secret().format(), /*enrolled=*/true, /*left=*/false};
   return save_state(std::move(changed));
 }
 

@@ -31,8 +31,6 @@ class StateDirectory {
 
   /// These change one part of state() and write it, if it is not the same already.
   Result<void> save_enrolment(std::optional<Enrolment> enrolment);
-  /// The server has bound our identity: from here on it needs no token, and the stored one loses its secret.
-  Result<void> save_enrolled();
   Result<void> save_address(std::string name, const net::IpAddress& address, const net::Prefix& on_link);
   /// After a deregistration: the address is somebody else's to have.
   Result<void> forget_address();

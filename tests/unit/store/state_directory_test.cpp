@@ -150,7 +150,7 @@ TEST_F(StateDirectoryTest, TheSecretGoesOnceEnrolled) {
   token.pins = {protocol::KeyPin{}};
   token.secret = to_base64url(Bytes(protocol::kTokenSecretBytes, 0xaa));
   ASSERT_TRUE(made->save_enrolment(Enrolment{token.format(), false, false}));
-  ASSERT_TRUE(made->save_enrolled());
+  ASSERT_TRUE(made->save_enrolment(Enrolment{token.without_secret().format(), true, false}));
   const auto stored = protocol::JoinToken::parse(made->state().enrolment->token);
   ASSERT_TRUE(stored) << "what is left can be read again";
   EXPECT_NE(stored->secret, token.secret);
