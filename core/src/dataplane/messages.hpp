@@ -58,9 +58,15 @@ struct RemovePeer {
 struct SetForwarding {
   std::shared_ptr<const ForwardingSnapshot> table;
 };
+/// What a compact message leaves out: both ends' virtual addresses of one IP version.
+struct VirtualPair {
+  net::IpAddress local, remote;
+  friend bool operator==(const VirtualPair&, const VirtualPair&) = default;
+};
 struct InstallPeerKeypair {
   PeerId peer;
   session::KeypairMaterial material;
+  std::optional<VirtualPair> v4 = {}, v6 = {};  ///< without one, packets of that version travel whole
 };
 struct ErasePeerKeypairs {
   PeerId peer;

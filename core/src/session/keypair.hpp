@@ -6,6 +6,7 @@
 
 #include "base/bytes.hpp"
 #include "base/time.hpp"
+#include "crypto/aead.hpp"
 #include "crypto/keys.hpp"
 
 namespace causeway::session {
@@ -19,6 +20,7 @@ struct KeypairMaterial {
   crypto::SymmetricKey receive_key;
   bool is_initiator = false;
   SteadyTime created{};
+  std::optional<crypto::AeadAlgorithm> compact;  ///< compact messages with this AEAD, none: type 4 only
 };
 
 enum class OpenError : std::uint8_t {
