@@ -6,6 +6,8 @@ packages_build=(
   libssl-dev libsodium-dev libsqlite3-dev libnice-dev
   libnl-3-dev libnl-route-3-dev libcap-ng-dev
 )
+# Only this architecture has it; elsewhere OpenSSL seals.
+if [[ $(dpkg --print-architecture 2>/dev/null) == amd64 ]]; then packages_build+=(libipsec-mb-dev); fi
 packages_test=(
   libgtest-dev libgmock-dev openssl clang-format
   libglib2.0-dev coturn wireguard-go wireguard-tools

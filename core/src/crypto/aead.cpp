@@ -5,20 +5,13 @@
 #include <array>
 #include <cassert>
 #include <limits>
+#include <optional>
 
+#include "crypto/aead_ipsec_mb.hpp"
 #include "crypto/evp.hpp"
 
 namespace causeway::crypto {
 namespace {
-
-using Nonce = std::array<std::uint8_t, 12>;
-
-Nonce nonce_of(std::uint64_t counter) {
-  Nonce nonce{};
-  for (std::size_t i = 0; i < 8; ++i)
-    nonce[4 + i] = static_cast<std::uint8_t>(counter >> 8 * i);
-  return nonce;
-}
 
 const EVP_CIPHER* cipher_of(AeadAlgorithm algorithm) {
   return algorithm == AeadAlgorithm::aes_256_gcm ? evp::aes_256_gcm() : evp::chacha20_poly1305();
@@ -31,30 +24,42 @@ int length_of(std::size_t size) {
 
 }  // namespace
 
+/// One of the two is made, by the implementation that was resolved.
 struct AeadSealer::Context {
-  evp::CipherContext cipher{EVP_CIPHER_CTX_new()};
+  evp::CipherContext openssl;
+  std::optional<ipsec_mb::Gcm256> gcm;
 };
 struct AeadOpener::Context {
-  evp::CipherContext cipher{EVP_CIPHER_CTX_new()};
+  evp::CipherContext openssl;
+  std::optional<ipsec_mb::Gcm256> gcm;
 };
 
-AeadSealer::AeadSealer(AeadAlgorithm algorithm, const SymmetricKey& key)
+AeadSealer::AeadSealer(AeadAlgorithm algorithm, const SymmetricKey& key, AeadImplementation implementation)
     : context_(std::make_unique<Context>()) {
-  const auto* cipher = cipher_of(algorithm);
-  auto* context = context_->cipher.get();
-  evp::require(context && EVP_EncryptInit_ex2(context, cipher, key.bytes.data(), nullptr, nullptr) == 1,
-               "AEAD key");
+  if (resolve(algorithm, implementation) == AeadImplementation::ipsec_mb) {
+    context_->gcm.emplace(key);
+    return;
+  }
+  auto* context = EVP_CIPHER_CTX_new();
+  context_->openssl.reset(context);
+  evp::require(
+      context && EVP_EncryptInit_ex2(context, cipher_of(algorithm), key.bytes.data(), nullptr, nullptr) == 1,
+      "AEAD key");
 }
 AeadSealer::~AeadSealer() = default;
 AeadSealer::AeadSealer(AeadSealer&&) noexcept = default;
 AeadSealer& AeadSealer::operator=(AeadSealer&&) noexcept = default;
 
-void AeadSealer::seal(std::uint64_t counter, ByteView associated, ByteView plaintext,
+AeadImplementation AeadSealer::implementation() const {
+  return context_->gcm ? AeadImplementation::ipsec_mb : AeadImplementation::openssl;
+}
+
+void AeadSealer::seal(const AeadNonce& nonce, ByteView associated, ByteView plaintext,
                       std::size_t padding_bytes, MutableByteView out) {
   static constexpr std::uint8_t kZeros[16]{};
   assert(padding_bytes < sizeof kZeros && out.size() >= plaintext.size() + padding_bytes + kAeadTagBytes);
-  auto* context = context_->cipher.get();
-  const Nonce nonce = nonce_of(counter);
+  if (context_->gcm) return context_->gcm->seal(nonce, associated, plaintext, padding_bytes, out.data());
+  auto* context = context_->openssl.get();
   std::uint8_t* at = out.data();
   int written = 0;
   bool ok = EVP_EncryptInit_ex2(context, nullptr, nullptr, nonce.data(), nullptr) == 1;
@@ -75,23 +80,32 @@ void AeadSealer::seal(std::uint64_t counter, ByteView associated, ByteView plain
   evp::require(ok, "AEAD seal");
 }
 
-AeadOpener::AeadOpener(AeadAlgorithm algorithm, const SymmetricKey& key)
+AeadOpener::AeadOpener(AeadAlgorithm algorithm, const SymmetricKey& key, AeadImplementation implementation)
     : context_(std::make_unique<Context>()) {
-  const auto* cipher = cipher_of(algorithm);
-  auto* context = context_->cipher.get();
-  evp::require(context && EVP_DecryptInit_ex2(context, cipher, key.bytes.data(), nullptr, nullptr) == 1,
-               "AEAD key");
+  if (resolve(algorithm, implementation) == AeadImplementation::ipsec_mb) {
+    context_->gcm.emplace(key);
+    return;
+  }
+  auto* context = EVP_CIPHER_CTX_new();
+  context_->openssl.reset(context);
+  evp::require(
+      context && EVP_DecryptInit_ex2(context, cipher_of(algorithm), key.bytes.data(), nullptr, nullptr) == 1,
+      "AEAD key");
 }
 AeadOpener::~AeadOpener() = default;
 AeadOpener::AeadOpener(AeadOpener&&) noexcept = default;
 AeadOpener& AeadOpener::operator=(AeadOpener&&) noexcept = default;
 
-bool AeadOpener::open(std::uint64_t counter, ByteView associated, ByteView sealed, MutableByteView out) {
+AeadImplementation AeadOpener::implementation() const {
+  return context_->gcm ? AeadImplementation::ipsec_mb : AeadImplementation::openssl;
+}
+
+bool AeadOpener::open(const AeadNonce& nonce, ByteView associated, ByteView sealed, MutableByteView out) {
   if (sealed.size() < kAeadTagBytes) return false;
   const std::size_t length = sealed.size() - kAeadTagBytes;
   assert(out.size() >= length);
-  auto* context = context_->cipher.get();
-  const Nonce nonce = nonce_of(counter);
+  if (context_->gcm) return context_->gcm->open(nonce, associated, sealed, out.data());
+  auto* context = context_->openssl.get();
   // Copied: OpenSSL wants it writable, and opening in place must not race with its own input.
   std::array<std::uint8_t, kAeadTagBytes> tag;
   std::copy_n(sealed.data() + length, kAeadTagBytes, tag.begin());

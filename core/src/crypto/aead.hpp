@@ -5,20 +5,29 @@
 #include <memory>
 
 #include "base/bytes.hpp"
+#include "crypto/aead_support.hpp"
 #include "crypto/keys.hpp"
 
 namespace causeway::crypto {
 
-enum class AeadAlgorithm : std::uint8_t { chacha20_poly1305, aes_256_gcm };
-
 inline constexpr std::size_t kAeadTagBytes = 16;
+using AeadNonce = std::array<std::uint8_t, 12>;
 
-/// One direction's AEAD by OpenSSL: the key schedule is made once, a packet only sets the nonce, which is 4
-/// zero bytes and the 64-bit little-endian counter (WireGuard's for ChaCha20-Poly1305, ours for AES-GCM).
-/// Allocates nothing after construction. One thread at a time.
+/// 4 zero bytes and the 64-bit little-endian counter: WireGuard's nonce for ChaCha20-Poly1305, ours for
+/// AES-GCM.
+inline AeadNonce nonce_of(std::uint64_t counter) {
+  AeadNonce nonce{};
+  for (std::size_t i = 0; i < 8; ++i)
+    nonce[4 + i] = static_cast<std::uint8_t>(counter >> 8 * i);
+  return nonce;
+}
+
+/// One direction's AEAD: the key schedule is made once, a packet only sets the nonce. Allocates nothing after
+/// construction, and wipes its keys when it dies. One thread at a time.
 class AeadSealer {
  public:
-  AeadSealer(AeadAlgorithm algorithm, const SymmetricKey& key);
+  AeadSealer(AeadAlgorithm algorithm, const SymmetricKey& key,
+             AeadImplementation implementation = AeadImplementation::automatic);
   ~AeadSealer();
   AeadSealer(AeadSealer&&) noexcept;
   AeadSealer& operator=(AeadSealer&&) noexcept;
@@ -26,7 +35,13 @@ class AeadSealer {
   /// Writes plaintext.size() + padding_bytes of ciphertext and the tag; the padding is zeros. `out` holds
   /// that much and either begins at plaintext.data() or does not overlap it. A counter must never come twice.
   void seal(std::uint64_t counter, ByteView associated, ByteView plaintext, std::size_t padding_bytes,
+            MutableByteView out) {
+    seal(nonce_of(counter), associated, plaintext, padding_bytes, out);
+  }
+  void seal(const AeadNonce& nonce, ByteView associated, ByteView plaintext, std::size_t padding_bytes,
             MutableByteView out);
+  /// What it was resolved to at construction.
+  AeadImplementation implementation() const;
 
  private:
   struct Context;
@@ -35,7 +50,8 @@ class AeadSealer {
 
 class AeadOpener {
  public:
-  AeadOpener(AeadAlgorithm algorithm, const SymmetricKey& key);
+  AeadOpener(AeadAlgorithm algorithm, const SymmetricKey& key,
+             AeadImplementation implementation = AeadImplementation::automatic);
   ~AeadOpener();
   AeadOpener(AeadOpener&&) noexcept;
   AeadOpener& operator=(AeadOpener&&) noexcept;
@@ -43,7 +59,11 @@ class AeadOpener {
   /// `sealed` is ciphertext and tag. Writes sealed.size() - kAeadTagBytes bytes; `out` may begin at
   /// sealed.data(). False when it was not sealed with this key, counter and associated data: `out` then holds
   /// garbage.
-  bool open(std::uint64_t counter, ByteView associated, ByteView sealed, MutableByteView out);
+  bool open(std::uint64_t counter, ByteView associated, ByteView sealed, MutableByteView out) {
+    return open(nonce_of(counter), associated, sealed, out);
+  }
+  bool open(const AeadNonce& nonce, ByteView associated, ByteView sealed, MutableByteView out);
+  AeadImplementation implementation() const;
 
  private:
   struct Context;
