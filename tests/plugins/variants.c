@@ -52,10 +52,14 @@ static cw_status rank_candidates(cw_instance* instance, const cw_decision* decis
 
 static cw_status score_pairs(cw_instance* instance, const cw_decision* decision, const cw_array* pairs,
                              const cw_mutable_array* scores) {
+#ifdef INCONSISTENT
   static int64_t calls;
+#endif
   uint32_t i;
   (void)instance, (void)decision, (void)pairs;
+#ifdef INCONSISTENT
   ++calls;
+#endif
 #ifdef FAILS
   return CW_ERROR_FAILED;
 #endif
