@@ -13,7 +13,9 @@
 #include "session/keypair.hpp"
 #include "session/session.hpp"
 
-/// All that the control thread and a data loop say to each other. Both directions go through bounded queues.
+/// All that the control thread and the data loops say to each other. Both directions go through bounded
+/// queues. With several loops a peer belongs to one of them: commands about a peer go to that one, all others
+/// to every loop.
 namespace causeway::dataplane {
 
 /// Names a peer between control and data. Never 0, never reused in a process.
@@ -32,12 +34,16 @@ struct DataPath {
 struct ForwardingEntry {
   net::Prefix prefix;
   PeerId peer = PeerId::none;
+  std::uint8_t loop = 0;  ///< the data loop that owns the peer
 };
 struct ForwardingSnapshot {
   std::vector<net::IpAddress> local_addresses;  ///< our virtual addresses
   std::vector<net::Prefix> on_link;  ///< where unknown destinations are worth asking the server for
   std::vector<ForwardingEntry> entries;
 };
+
+/// More loops than this are of no use to anybody, and their numbers fit the receiver index's low bits.
+inline constexpr unsigned kMostLoops = 64;
 
 // ---- control → data loop ----
 struct AddBase {
@@ -51,6 +57,7 @@ struct AddPeer {
   PeerId peer;
   session::PeerKind kind;
   std::shared_ptr<PeerCounters> counters;
+  std::uint8_t loop = 0;  ///< which data loop owns it, for good: its receiver indices say the same
 };
 struct RemovePeer {
   PeerId peer;

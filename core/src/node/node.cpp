@@ -38,10 +38,11 @@ Node::Node(Options options, RandomSource& random)
       session_keys_(session_keys_of(options_.keys)),
       identity_(crypto::derive_public(options_.keys.identity)),
       timestamps_(state_.timestamp),
-      indices_(random),
+      indices_(random, options_.data_loops),
       inbox_(session_keys_, random),
       peer_context_{session_keys_, identity_, timestamps_, indices_, random, bases_, options_.ice},
-      friends_(options_.friends) {}
+      friends_(options_.friends),
+      peers_of_loop_(options_.data_loops) {}
 
 Node::~Node() = default;
 

@@ -45,6 +45,7 @@ class Node {
     std::optional<net::Prefix> static_prefix;         ///< with static_address: no server assigns ours
     std::optional<net::IpAddress> static_address;
     ice::Agent::Options ice;
+    unsigned data_loops = 1;  ///< each peer's session belongs to one of them
   };
   Node(Options options, RandomSource& random);
   ~Node();
@@ -191,6 +192,7 @@ class Node {
   std::map<std::uint64_t, FriendWish> friend_wishes_;  ///< by ticket
   std::uint64_t next_ticket_ = 1;
   std::uint32_t next_peer_ = 1;
+  std::vector<std::uint32_t> peers_of_loop_;  ///< how many; one for each data loop
   Counters counters_;
   std::deque<NodeAction> actions_;
 };

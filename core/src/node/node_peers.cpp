@@ -11,7 +11,10 @@ namespace causeway::node {
 
 peer::Peer& Node::add_peer(peer::PeerDescription description, Now now) {
   const dataplane::PeerId id{next_peer_++};
-  auto made = std::make_unique<peer::Peer>(id, std::move(description), peer_context_);
+  const auto least = std::min_element(peers_of_loop_.begin(), peers_of_loop_.end());
+  const auto loop = static_cast<std::uint8_t>(least - peers_of_loop_.begin());
+  ++*least;
+  auto made = std::make_unique<peer::Peer>(id, std::move(description), peer_context_, loop);
   peer::Peer& peer = *made;
   peers_.emplace(id, std::move(made));
   peer_by_key_[peer.description().session_key] = id;
@@ -30,6 +33,7 @@ void Node::remove_peer(dataplane::PeerId id, Now now) {
   peer_by_address_.erase(peer->description().virtual_address);
   std::erase_if(peer_by_ufrag_, [&](const auto& item) { return item.second == id; });
   actions_.emplace_back(dataplane::Command{dataplane::RemovePeer{id}});
+  --peers_of_loop_[peer->loop()];
   peers_.erase(id);
   publish_forwarding();
   publish_names();
@@ -94,7 +98,7 @@ void Node::publish_forwarding() {
   for (const auto& [id, peer] : peers_) {
     if (peer->state() == peer::PeerState::blocked) continue;
     for (const net::Prefix& prefix : peer->description().allowed_ips)
-      table->entries.push_back({prefix, id});
+      table->entries.push_back({prefix, id, peer->loop()});
   }
   actions_.emplace_back(dataplane::Command{dataplane::SetForwarding{std::move(table)}});
 }

@@ -45,7 +45,7 @@ std::string_view to_string(PeerState state) {
   return "idle";
 }
 
-Peer::Peer(dataplane::PeerId id, PeerDescription description, PeerContext& context)
+Peer::Peer(dataplane::PeerId id, PeerDescription description, PeerContext& context, std::uint8_t loop)
     : id_(id),
       description_(std::move(description)),
       context_(context),
@@ -54,11 +54,14 @@ Peer::Peer(dataplane::PeerId id, PeerDescription description, PeerContext& conte
                          .value_or(crypto::SharedSecret{})),
       session_(context.keys, description_.session_key, description_.preshared, context.timestamps,
                context.indices, context.random,
-               {.kind = description_.kind, .persistent_keepalive = description_.persistent_keepalive}),
+               {.kind = description_.kind,
+                .persistent_keepalive = description_.persistent_keepalive,
+                .loop = loop}),
       counters_(std::make_shared<dataplane::PeerCounters>()),
+      loop_(loop),
       endpoint_(description_.endpoint) {
-  actions_.emplace_back(
-      dataplane::Command{dataplane::AddPeer{.peer = id_, .kind = description_.kind, .counters = counters_}});
+  actions_.emplace_back(dataplane::Command{
+      dataplane::AddPeer{.peer = id_, .kind = description_.kind, .counters = counters_, .loop = loop_}});
   if (description_.kind == session::PeerKind::wireguard) route_stock_peer();
 }
 

@@ -98,7 +98,8 @@ using PeerAction =
 /// control thread; owned by the node.
 class Peer {
  public:
-  Peer(dataplane::PeerId id, PeerDescription description, PeerContext& context);
+  /// `loop`: the data loop that owns its session.
+  Peer(dataplane::PeerId id, PeerDescription description, PeerContext& context, std::uint8_t loop = 0);
   ~Peer();
   Peer(const Peer&) = delete;
   Peer& operator=(const Peer&) = delete;
@@ -154,6 +155,7 @@ class Peer {
   const PeerPaths& paths() const { return paths_; }
   const std::optional<dataplane::DataPath>& data_path() const { return data_path_; }
   const dataplane::PeerCounters& counters() const { return *counters_; }
+  std::uint8_t loop() const { return loop_; }
   const std::string& scored_by() const { return scored_by_; }
   WallTime created() const { return created_; }
   bool owns_handshake_index(std::uint32_t index) const { return session_.owns_handshake_index(index); }
@@ -184,6 +186,7 @@ class Peer {
   crypto::SharedSecret shared_secret_;  ///< X25519 of the two static keys, for ICE passwords
   session::Session session_;
   std::shared_ptr<dataplane::PeerCounters> counters_;
+  std::uint8_t loop_;
   std::unique_ptr<ice::Agent> agent_;
   bool is_offer_refused_ = false;  ///< the peer may not know the agent's ufrag
   std::vector<ice::Candidate> local_candidates_;

@@ -128,7 +128,7 @@ void Session::State::send_initiation(Now now) {
       ikpsk2::write_message1(as_bytes(ikpsk2::kIdentifier), local, remote, ephemeral,
                              timestamps.next(now.wall), message.sealed_static, message.sealed_timestamp);
   if (!noise) return;  // the configured key is no point of the curve: the attempt ends by giving up
-  message.sender_index = indices.allocate();
+  message.sender_index = indices.allocate(options.loop);
   pending.emplace(Pending{message.sender_index, ephemeral, *noise});
   Bytes bytes = wire::encode(message);
   macs.write_macs(bytes, now.steady);
@@ -250,7 +250,7 @@ bool Session::on_initiation(const ReceivedInitiation& initiation, Now now) {
   if (!keys) return false;
   s.newest_timestamp = initiation.timestamp;
   s.initiation_received = now.steady;
-  message.sender_index = s.indices.allocate();
+  message.sender_index = s.indices.allocate(s.options.loop);
   s.unconfirmed = State::Unconfirmed{message.sender_index, now.steady};
   if (s.attempt && s.yields()) {
     s.drop_pending();

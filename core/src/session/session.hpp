@@ -50,6 +50,7 @@ class Session {
   struct Options {
     PeerKind kind = PeerKind::causeway;
     std::optional<Duration> persistent_keepalive;
+    unsigned loop = 0;  ///< the data loop that owns this peer: its receiver indices say so
   };
   /// `local` and `random` are borrowed and outlive the session. `timestamps` issues strictly growing TAI64N
   /// stamps (shared by all sessions of a node); `indices` issues receiver indices.

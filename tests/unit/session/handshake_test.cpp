@@ -166,5 +166,29 @@ TEST(IndexAllocator, LowBitsAreUniqueUntilReleased) {
   EXPECT_EQ(indices.in_use(), 19'999u);
 }
 
+TEST(IndexAllocator, LowestBitsNameTheLoop) {
+  for (const unsigned loops : {2u, 3u, 4u, 64u}) {
+    SeededRandom random{2};
+    IndexAllocator indices{random, loops};
+    std::set<std::uint32_t> seen;
+    for (unsigned i = 0; i < 200 * loops; ++i) {
+      const auto index = indices.allocate(i % loops);
+      EXPECT_EQ(index & loop_mask(loops), i % loops);
+      EXPECT_NE(index & 0xffffff, 0u);
+      EXPECT_TRUE(seen.insert(index & 0xffffff).second);
+    }
+  }
+  EXPECT_EQ(loop_mask(1), 0u);
+  EXPECT_EQ(loop_mask(3), 3u);
+  EXPECT_EQ(loop_mask(64), 63u);
+}
+
+TEST(IndexAllocator, OneLoopChangesNothing) {
+  SeededRandom random{3}, same{3};
+  IndexAllocator indices{random};
+  for (int i = 0; i < 100; ++i)
+    EXPECT_EQ(indices.allocate(), same.next_u32());
+}
+
 }  // namespace
 }  // namespace causeway::session
