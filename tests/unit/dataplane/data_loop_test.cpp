@@ -167,8 +167,7 @@ TEST_F(DataLoopTest, a_base_with_nothing_but_errors_is_set_aside_and_taken_back_
 
 TEST_F(DataLoopTest, datagrams_of_a_real_socket_reach_the_control_thread) {
   const auto loopback = *net::IpAddress::parse("127.0.0.1");
-  auto base = std::make_shared<UdpBase>(net::BaseId{5},
-                                        std::move(net::UdpSocket::open({.address = loopback}).value()));
+  auto base = std::make_shared<UdpBase>(net::BaseId{5}, net::UdpSocket::open({.address = loopback}).value());
   auto peer = net::UdpSocket::open({.address = loopback}).value();
   const net::Endpoint to = base->local();
   channel_.send(AddBase{net::BaseId{5}, std::move(base)});

@@ -27,7 +27,7 @@ class Server {
   using Script = std::function<void(SSL*)>;
 
   explicit Server(int max_version = TLS1_3_VERSION) : context_(SSL_CTX_new(TLS_server_method())) {
-    key_ = EVP_EC_gen("P-256");
+    key_ = EVP_PKEY_Q_keygen(nullptr, nullptr, "EC", "P-256");
     X509* certificate = X509_new();
     X509_set_version(certificate, 2);
     ASN1_INTEGER_set(X509_get_serialNumber(certificate), 1);
