@@ -2,9 +2,16 @@
 
 namespace causeway::dataplane {
 
-ControlChannel::ControlChannel()
-    : commands_(kCommands), stun_(kStun), handshakes_(kHandshakes), requests_(kRequests), state_(kState) {
-  events_wake_up_.announce_sleep();
+ControlChannel::ControlChannel(WakeUp* events)
+    : commands_(kCommands),
+      stun_(kStun),
+      handshakes_(kHandshakes),
+      requests_(kRequests),
+      state_(kState),
+      events_wake_up_(events) {
+  if (events != nullptr) return;
+  events_wake_up_ = &own_events_wake_up_.emplace();
+  events_wake_up_->announce_sleep();
 }
 
 bool ControlChannel::send(Command command) {
@@ -24,8 +31,15 @@ bool ControlChannel::try_send(Command& command) {
 }
 
 std::size_t ControlChannel::take_events(std::size_t most, const std::function<void(Event&&)>& visit) {
-  events_wake_up_.awake();
-  events_wake_up_.clear();
+  events_wake_up_->awake();
+  events_wake_up_->clear();
+  const std::size_t taken = take_queued(most, visit);
+  events_wake_up_->announce_sleep();
+  if (has_events()) events_wake_up_->signal();
+  return taken;
+}
+
+std::size_t ControlChannel::take_queued(std::size_t most, const std::function<void(Event&&)>& visit) {
   std::size_t taken = 0;
   const auto take_from = [&](SpscQueue<Event>& queue) {
     if (taken == most) return false;
@@ -43,8 +57,6 @@ std::size_t ControlChannel::take_events(std::size_t most, const std::function<vo
     any |= take_from(handshakes_);
     any |= take_from(requests_);
   }
-  events_wake_up_.announce_sleep();
-  if (has_events()) events_wake_up_.signal();
   return taken;
 }
 
@@ -63,7 +75,7 @@ SpscQueue<Event>& ControlChannel::queue_of(const Event& event) {
 
 bool ControlChannel::push(Event&& event) noexcept {
   if (!queue_of(event).push(event)) return false;
-  events_wake_up_.signal();
+  events_wake_up_->signal();
   return true;
 }
 

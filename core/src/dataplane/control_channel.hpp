@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string_view>
 
 #include "dataplane/event_sink.hpp"
@@ -28,7 +29,10 @@ class ControlChannel final : public EventSink {
   static constexpr std::size_t kRequests = 1024;
   static constexpr std::size_t kState = 16384;
 
-  ControlChannel();
+  ControlChannel() : ControlChannel(nullptr) {}
+  /// `events`, if given, is signalled in place of a wake-up of its own, so that one thread can wait for
+  /// several channels; it is borrowed, and its reader uses take_queued().
+  explicit ControlChannel(WakeUp* events);
 
   // ---- [control thread] ----
   /// Waits while the queue is full. False, and nothing is sent, once the loop has closed the channel.
@@ -36,10 +40,13 @@ class ControlChannel final : public EventSink {
   /// False when the queue is full or closed; `command` is then unchanged.
   bool try_send(Command& command);
   /// Readable when events are there: then call take_events().
-  int descriptor() const { return events_wake_up_.descriptor(); }
+  int descriptor() const { return events_wake_up_->descriptor(); }
   /// Hands over up to `most` events, state first; returns how many. What is left makes the descriptor
   /// readable again.
   std::size_t take_events(std::size_t most, const std::function<void(Event&&)>& visit);
+  /// The same without a look at the descriptor, which is then the caller's business.
+  std::size_t take_queued(std::size_t most, const std::function<void(Event&&)>& visit);
+  bool has_events() const;
 
   // ---- [any thread] ----
   /// Handshake messages that wait to be taken: with many, the node is under load in WireGuard's sense
@@ -60,10 +67,11 @@ class ControlChannel final : public EventSink {
   }
   /// Wakes the loop without a command.
   void wake_loop() { commands_wake_up_.signal(); }
+  WakeUp& loop_wake_up() { return commands_wake_up_; }
 
   // ---- [data-loop thread] ----
   /// Makes the events' descriptor readable without an event.
-  void wake_control() { events_wake_up_.signal(); }
+  void wake_control() { events_wake_up_->signal(); }
   bool push(Event&& event) noexcept override;
   /// Applies up to `most` waiting commands; returns how many. Without any it costs one load.
   std::size_t take_commands(std::size_t most, const std::function<void(Command&&)>& visit);
@@ -80,11 +88,12 @@ class ControlChannel final : public EventSink {
 
  private:
   SpscQueue<Event>& queue_of(const Event& event);
-  bool has_events() const;
 
   SpscQueue<Command> commands_;
   SpscQueue<Event> stun_, handshakes_, requests_, state_;
-  WakeUp commands_wake_up_, events_wake_up_;
+  WakeUp commands_wake_up_;
+  std::optional<WakeUp> own_events_wake_up_;
+  WakeUp* events_wake_up_;
   std::atomic<std::uint32_t> room_made_{0};  ///< changes when commands were taken, or the channel closed
   std::atomic<bool> closed_{false};
 };

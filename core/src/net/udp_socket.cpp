@@ -104,6 +104,25 @@ Result<UdpSocket> UdpSocket::open(const UdpSocketOptions& options) {
   return UdpSocket(std::move(descriptor), Endpoint::from_sockaddr(storage).value_or(Endpoint{}), gso, gro);
 }
 
+Result<std::vector<UdpSocket>> UdpSocket::open_group(UdpSocketOptions options, unsigned count) {
+  std::vector<UdpSocket> group;
+  group.reserve(count);
+  // The first is bound without SO_REUSEPORT, which only allows what comes later: thus a port that another
+  // program of this user shares is noticed.
+  options.reuse_port = false;
+  for (unsigned i = 0; i < count; ++i) {
+    auto socket = open(options);
+    if (!socket) return socket.error();
+    if (i == 0 && count > 1 && !set_option(socket->descriptor(), SOL_SOCKET, SO_REUSEPORT, 1)) {
+      return failure(options, "set SO_REUSEPORT", errno);
+    }
+    options.port = socket->local().port;
+    options.port_is_required = options.reuse_port = true;
+    group.push_back(std::move(*socket));
+  }
+  return group;
+}
+
 UdpSocket::UdpSocket(FileDescriptor descriptor, const Endpoint& local, bool gso, bool gro)
     : descriptor_(std::move(descriptor)), local_(local), gso_(gso), gro_(gro) {}
 

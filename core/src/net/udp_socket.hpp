@@ -3,6 +3,7 @@
 #include <atomic>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "base/bytes.hpp"
 #include "base/result.hpp"
@@ -29,6 +30,9 @@ struct UdpSocketOptions {
 class UdpSocket {
  public:
   static Result<UdpSocket> open(const UdpSocketOptions& options);
+  /// `count` >= 1 sockets of one port, which the kernel takes for a reuse-port group in this order. A port
+  /// that somebody else has counts as taken, even if he allows it to be shared.
+  static Result<std::vector<UdpSocket>> open_group(UdpSocketOptions options, unsigned count);
   UdpSocket(UdpSocket&& other) noexcept;
 
   struct SendResult {
