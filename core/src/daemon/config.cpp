@@ -110,6 +110,24 @@ void read_ice(ConfigObject object, IceConfig& ice) {
   }
 }
 
+std::optional<AesChoice> parse_aes(std::string_view text) {
+  if (text == "auto") return AesChoice::automatic;
+  if (text == "openssl") return AesChoice::openssl;
+  if (text == "off") return AesChoice::off;
+  return std::nullopt;
+}
+
+void read_data_plane(ConfigObject object, DataPlaneConfig& config) {
+  object.read_flag("compact", config.compact);
+  object.read_text("aes", config.aes, "one of auto, openssl, off", parse_aes);
+  object.read_flag("udp_segmentation", config.udp_segmentation);
+  object.read_flag("udp_gro", config.udp_gro);
+  object.read_flag("tun_tso", config.tun_tso);
+  object.read_flag("tun_uso", config.tun_uso);
+  object.read_integer("loops", config.loops, 0, 64);
+  object.finish();
+}
+
 WireguardPeer read_wireguard_peer(ConfigObject& object) {
   WireguardPeer peer;
   constexpr auto kKey = "a key as `wg` prints it (32 bytes in base64)";
@@ -168,6 +186,7 @@ Config read_config(std::string_view text, std::set<std::string>* keys_looked_for
   read_candidates(root.object("candidates"), config.candidates);
   read_plugins(root.object("plugins"), config.plugins);
   read_ice(root.object("ice"), config.ice);
+  read_data_plane(root.object("data_plane"), config.data_plane);
   root.read_flag("hosts_file", config.hosts_file);
   root.read_optional_text("virtual_address", config.virtual_address,
                           "an address with its prefix length, such as 10.9.0.1/24", InterfaceAddress::parse);

@@ -54,6 +54,25 @@ struct IceConfig {
   friend bool operator==(const IceConfig&, const IceConfig&) = default;
 };
 
+/// Which AES-256-GCM compact messages may be sealed with.
+enum class AesChoice : std::uint8_t {
+  automatic,  ///< the fastest, if the processor has AES instructions
+  openssl,    ///< never libipsec-mb
+  off,        ///< none: ChaCha20-Poly1305
+};
+
+/// Switches of the data plane for fault finding.
+struct DataPlaneConfig {
+  bool compact = true;  ///< false: WireGuard's format to every peer
+  AesChoice aes = AesChoice::automatic;
+  bool udp_segmentation = true;  ///< UDP_SEGMENT
+  bool udp_gro = true;           ///< UDP_GRO
+  bool tun_tso = true;
+  bool tun_uso = true;
+  unsigned loops = 0;  ///< 0: one per core, but one on two cores or fewer
+  friend bool operator==(const DataPlaneConfig&, const DataPlaneConfig&) = default;
+};
+
 /// "10.9.0.1/24": an address and the block that is on-link with it.
 struct InterfaceAddress {
   net::IpAddress address;
@@ -83,6 +102,7 @@ struct Config {
   CandidatePolicy candidates;
   PluginConfig plugins;
   IceConfig ice;
+  DataPlaneConfig data_plane;
   bool hosts_file = true;  ///< NAME.cw of every peer in a managed block of /etc/hosts
   std::optional<InterfaceAddress> virtual_address;  ///< own address when no server gives one
   std::vector<WireguardPeer> wireguard_peers;

@@ -75,6 +75,8 @@ TEST(Config, ReadsEveryKey) {
     "plugins": {"directory": "/usr/lib/causeway", "load": ["priority-history", "/tmp/x.so"],
                 "priority": [{"name": "a", "weight": 700}, {"name": "b", "weight": 300}]},
     "ice": {"ta_ms": 50, "consent_timeout_ms": 20000},
+    "data_plane": {"compact": false, "aes": "openssl", "udp_segmentation": false, "udp_gro": false, "tun_tso": false,
+                   "tun_uso": false, "loops": 64},
     "hosts_file": false, "virtual_address": "10.9.0.1/24",
     "wireguard_peers": [{"public_key": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=", "endpoint": "198.51.100.9:51820",
       "allowed_ips": ["10.9.0.2/32"], "preshared_key": "AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=",
@@ -93,6 +95,7 @@ TEST(Config, ReadsEveryKey) {
   EXPECT_FALSE(config->candidates.allows_address(*net::IpAddress::parse("198.51.100.1")));
   EXPECT_EQ(config->plugins.priority, (std::vector<PriorityLayer>{{"a", 700}, {"b", 300}}));
   EXPECT_EQ(config->ice.ta, std::chrono::milliseconds(50));
+  EXPECT_EQ(config->data_plane, (DataPlaneConfig{false, AesChoice::openssl, false, false, false, false, 64}));
   EXPECT_EQ(config->virtual_address->on_link.to_string(), "10.9.0.0/24");
   ASSERT_EQ(config->wireguard_peers.size(), 1u);
   EXPECT_EQ(config->wireguard_peers[0].preshared_key->bytes[0], 1);
@@ -104,6 +107,13 @@ TEST(Config, DefaultPolicyIgnoresContainerBridges) {
   EXPECT_FALSE(policy.allows_interface("docker0"));
   EXPECT_FALSE(policy.allows_interface("br-12ab"));
   EXPECT_TRUE(policy.allows_interface("eth0"));
+}
+
+TEST(Config, AesIsAutomaticUnlessSaidOtherwise) {
+  EXPECT_EQ(parse_config(R"({"data_plane": {}})")->data_plane, DataPlaneConfig{});
+  EXPECT_EQ(parse_config(R"({"data_plane": {"aes": "auto"}})")->data_plane.aes, AesChoice::automatic);
+  EXPECT_EQ(parse_config(R"({"data_plane": {"aes": "off"}})")->data_plane.aes, AesChoice::off);
+  EXPECT_EQ(parse_config(R"({"data_plane": {"loops": 1}})")->data_plane.loops, 1u);
 }
 
 TEST(Config, AnUnknownKeyNamesTheNearestKnownOne) {
@@ -143,6 +153,13 @@ TEST(Config, ErrorsNameTheKeyAndWhatItShouldBe) {
       {R"({"ice": {"ta_ms": 1}})", "key \"ice.ta_ms\": 1 is not an integer from 5 to 500"},
       {R"({"ice": {"consent_interval_ms": 5000, "consent_timeout_ms": 4000}})",
        "must be longer than consent_interval_ms (5000)"},
+      {R"({"data_plane": true})", "key \"data_plane\": true is not an object"},
+      {R"({"data_plane": {"aes": "on"}})", "key \"data_plane.aes\": \"on\" is not one of auto, openssl, off"},
+      {R"({"data_plane": {"aes": true}})", "key \"data_plane.aes\": true is not one of auto"},
+      {R"({"data_plane": {"compact": "no"}})", "key \"data_plane.compact\": \"no\" is not true or false"},
+      {R"({"data_plane": {"loops": 65}})", "key \"data_plane.loops\": 65 is not an integer from 0 to 64"},
+      {R"({"data_plane": {"loops": -1}})", "key \"data_plane.loops\": -1 is not an integer from 0 to 64"},
+      {R"({"data_plane": {"tun_tos": true}})", "did you mean \"data_plane.tun_tso\"?"},
       {R"({"virtual_address": "10.9.0.1"})", "is not an address with its prefix length"},
       {R"({"virtual_address": "10.9.0.1/33"})", "is not an address with its prefix length"},
       {R"({"wireguard_peers": [{}]})", "key \"wireguard_peers[0].public_key\" is missing"},
