@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "base/log.hpp"
+#include "dataplane/loop_steering.hpp"
 #include "net/file_descriptor.hpp"
 
 namespace causeway::daemon {
@@ -68,29 +69,48 @@ BaseManager::Changes BaseManager::update(const std::vector<net::Interface>& inte
     at = bases_.erase(at);
   }
   for (const auto& [address, wanted] : addresses) {
-    net::UdpSocketOptions options{.address = address, .port = listen_port_, .device = wanted.interface};
+    net::UdpSocketOptions options{.address = address,
+                                  .port = listen_port_,
+                                  .device = wanted.interface,
+                                  .use_gso = use_gso_,
+                                  .use_gro = use_gro_};
     if (const auto port = remembered.find(address); listen_port_ == 0 && port != remembered.end()) {
       options.port = port->second;
     }
-    auto socket = net::UdpSocket::open(options);
-    if (!socket) {
+    const net::BaseId id{next_base_};
+    auto sockets = open(id, options);
+    if (!sockets) {
       log::warning("net", "{} on {} is no candidate: {}", address.to_string(), wanted.interface,
-                   socket.error().message);
+                   sockets.error().message);
       continue;
     }
-    const net::BaseId id{next_base_++};
-    auto base = std::make_shared<dataplane::UdpBase>(id, std::move(*socket));
-    log::info("net", "listening on {} ({})", base->local().to_string(), wanted.interface);
+    ++next_base_;
+    const net::Endpoint local = sockets->front()->local();
+    log::info("net", "listening on {} ({})", local.to_string(), wanted.interface);
     bases_[id] = {.base = id,
-                  .address = base->local(),
+                  .address = local,
                   .interface = wanted.interface,
                   .mtu = wanted.mtu,
                   .on_link = wanted.on_link};
-    open_[id] = base;
-    changes.added.push_back(std::move(base));
+    open_[id] = *sockets;
+    changes.added.push_back(std::move(*sockets));
   }
   mark_default_routes();
   return changes;
+}
+
+Result<BaseManager::Sockets> BaseManager::open(net::BaseId id, const net::UdpSocketOptions& options) const {
+  auto group = net::UdpSocket::open_group(options, loops_);
+  if (!group) return group.error();
+  if (loops_ > 1) {
+    if (const auto done = dataplane::steer_by_receiver_index(group->front().descriptor(), loops_); !done) {
+      log::warning("net", "{}; what arrives at the wrong loop is handed over", done.error().message);
+    }
+  }
+  Sockets sockets;
+  for (net::UdpSocket& socket : *group)
+    sockets.push_back(std::make_shared<dataplane::UdpBase>(id, std::move(socket)));
+  return sockets;
 }
 
 void BaseManager::mark_default_routes() {
@@ -104,7 +124,7 @@ void BaseManager::mark_default_routes() {
 
 dataplane::UdpBase* BaseManager::find(net::BaseId base) const {
   const auto at = open_.find(base);
-  return at == open_.end() ? nullptr : at->second.get();
+  return at == open_.end() ? nullptr : at->second.front().get();
 }
 
 }  // namespace causeway::daemon

@@ -14,16 +14,23 @@
 namespace causeway::daemon {
 
 /// Keeps one UDP base for each local address that may be a host candidate: one port per address, shared by
-/// all peers, the same after a restart. Control thread.
+/// all peers, the same after a restart; of each base one socket for each data loop. Control thread.
 class BaseManager {
  public:
   using PortMemory = std::map<net::IpAddress, std::uint16_t>;
 
-  BaseManager(CandidatePolicy policy, std::uint16_t listen_port, std::string own_tun)
-      : policy_(std::move(policy)), listen_port_(listen_port), own_tun_(std::move(own_tun)) {}
+  using Sockets = std::vector<std::shared_ptr<dataplane::UdpBase>>;  ///< one for each data loop
+
+  BaseManager(const Config& config, std::string own_tun, unsigned loops)
+      : policy_(config.candidates),
+        listen_port_(config.listen_port),
+        use_gso_(config.data_plane.udp_segmentation),
+        use_gro_(config.data_plane.udp_gro),
+        own_tun_(std::move(own_tun)),
+        loops_(loops) {}
 
   struct Changes {
-    std::vector<std::shared_ptr<dataplane::UdpBase>> added;
+    std::vector<Sockets> added;
     std::vector<net::BaseId> removed;
     bool any() const { return !added.empty() || !removed.empty(); }
   };
@@ -34,7 +41,7 @@ class BaseManager {
   /// Takes effect at the next update().
   void set_policy(CandidatePolicy policy) { policy_ = std::move(policy); }
   const peer::LocalBases& bases() const { return bases_; }
-  /// Null once it is gone.
+  /// What the control thread sends by; null once it is gone.
   dataplane::UdpBase* find(net::BaseId base) const;
 
  private:
@@ -44,12 +51,15 @@ class BaseManager {
     std::uint16_t mtu = 1500;
   };
   std::map<net::IpAddress, Wanted> wanted(const std::vector<net::Interface>& interfaces) const;
+  Result<Sockets> open(net::BaseId id, const net::UdpSocketOptions& options) const;
   void mark_default_routes();
 
   CandidatePolicy policy_;
   std::uint16_t listen_port_;
+  bool use_gso_, use_gro_;
   std::string own_tun_;
-  std::map<net::BaseId, std::shared_ptr<dataplane::UdpBase>> open_;
+  unsigned loops_;
+  std::map<net::BaseId, Sockets> open_;
   peer::LocalBases bases_;
   std::uint32_t next_base_ = 1;
 };

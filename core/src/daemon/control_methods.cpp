@@ -112,7 +112,7 @@ Result<Json> metrics(ControlTarget& target, const Json&) {
   Json drops = Json::object();
   for (std::size_t i = 0; i < dataplane::kDropReasons; ++i) {
     drops[std::string(dataplane::kDropReasonNames[i])] =
-        target.drops().get(static_cast<dataplane::DropReason>(i));
+        target.data_plane().dropped(static_cast<dataplane::DropReason>(i));
   }
   const auto& counters = target.node().counters();
   Json peers = Json::object();
@@ -146,11 +146,27 @@ Result<Json> metrics(ControlTarget& target, const Json&) {
 
 /// The bounded queues between packets and decisions, and what was lost where one was full (spec U3.6).
 Result<Json> buffers(ControlTarget& target, const Json&) {
-  const auto dropped = [&](dataplane::DropReason reason) { return target.drops().get(reason); };
+  const dataplane::DataPlane& plane = target.data_plane();
+  const auto dropped = [&](dataplane::DropReason reason) { return plane.dropped(reason); };
   Json rows = Json::object();
-  for (const auto& queue : target.channel().use()) {
-    rows[std::string(queue.name)] = {{"used", queue.used}, {"capacity", queue.capacity}};
+  Json loops = Json::array();
+  const auto add = [](Json& row, std::size_t used, std::size_t capacity) {
+    row["used"] = row.value("used", std::size_t{0}) + used;
+    row["capacity"] = row.value("capacity", std::size_t{0}) + capacity;
+  };
+  for (unsigned i = 0; i < plane.loops(); ++i) {
+    Json loop{{"loop", i}};
+    for (const auto& queue : plane.queues(i)) {
+      const std::string name(queue.name);
+      loop[name] = queue.used;
+      add(rows[name], queue.used, queue.capacity);
+    }
+    const auto handed_over = plane.handed_over(i);
+    loop["handed_over_bytes"] = handed_over.used_bytes;
+    add(rows["handed_over_bytes"], handed_over.used_bytes, handed_over.capacity_bytes);
+    loops.push_back(std::move(loop));
   }
+  rows["loops"] = std::move(loops);
   rows["stun"]["dropped"] = dropped(dataplane::DropReason::control_queue_full);
   rows["handshakes"]["dropped"] = dropped(dataplane::DropReason::handshake_queue_full);
   rows["staged_bytes"] = {{"used", nullptr},

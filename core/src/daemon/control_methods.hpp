@@ -3,8 +3,7 @@
 #include <functional>
 
 #include "daemon/control_socket.hpp"
-#include "dataplane/control_channel.hpp"
-#include "dataplane/drop_reason.hpp"
+#include "dataplane/data_plane.hpp"
 #include "node/node.hpp"
 #include "node/node_report.hpp"
 #include "plugin/host.hpp"
@@ -21,8 +20,7 @@ class ControlTarget {
   virtual ~ControlTarget() = default;
   virtual node::Node& node() = 0;
   virtual plugin::Host& plugins() = 0;
-  virtual const dataplane::DropCounters& drops() const = 0;
-  virtual const dataplane::ControlChannel& channel() const = 0;
+  virtual const dataplane::DataPlane& data_plane() const = 0;
   virtual node::InterfaceFacts interface() const = 0;
   virtual boost::asio::io_context& context() = 0;
   virtual Now now() const = 0;

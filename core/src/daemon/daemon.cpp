@@ -10,6 +10,7 @@
 #include <csignal>
 #include <cstdio>
 #include <map>
+#include <thread>
 
 #include "base/log.hpp"
 #include "base/overloaded.hpp"
@@ -21,8 +22,7 @@
 #include "daemon/hosts_file.hpp"
 #include "daemon/node_options.hpp"
 #include "daemon/virtual_nic.hpp"
-#include "dataplane/control_channel.hpp"
-#include "dataplane/data_loop.hpp"
+#include "dataplane/data_plane.hpp"
 #include "link/tls_client.hpp"
 #include "node/node.hpp"
 #include "plugin/executor.hpp"
@@ -35,15 +35,15 @@ namespace {
 namespace asio = boost::asio;
 
 constexpr const char* kHostsFile = "/etc/hosts";
-/// Events taken from the data loop before timers get their turn again.
+/// Events taken from the data plane before timers get their turn again.
 constexpr std::size_t kEventsAtOnce = 256;
 /// Handshake messages waiting: from here on initiators must show a cookie (whitepaper §5.3).
 constexpr std::size_t kUnderLoad = 64;
 /// A flood comes in bursts: so long after the last one we still count as under load, as wireguard-go has it.
 constexpr Duration kUnderLoadFor = 1s;
 
-/// Everything the node needs of the machine, in the order it is opened; destroyed in reverse: the data loop
-/// stops before the TUN goes, plugins are closed before the executor.
+/// Everything the node needs of the machine, in the order it is opened; destroyed in reverse: the data loops
+/// stop before the TUN goes, plugins are closed before the executor.
 class Daemon final : public ControlTarget {
  public:
   Daemon(DaemonOptions options, store::StateDirectory state, VirtualNic nic, net::NicMonitor monitor)
@@ -51,11 +51,11 @@ class Daemon final : public ControlTarget {
         state_(std::move(state)),
         nic_(std::move(nic)),
         monitor_(std::move(monitor)),
-        bases_(options_.config.candidates, options_.config.listen_port, nic_.name()),
-        loop_(nic_.device(), channel_, drops_, {}),
+        data_(nic_.queues()),
+        bases_(options_.config, nic_.name(), data_.loops()),
         executor_([this](std::function<void()> task) { asio::post(context_, std::move(task)); }),
         plugins_(host_options(), host_callbacks(), executor_),
-        node_(node_options(options_.config, state_), random_),
+        node_(node_options(options_.config, state_, data_.loops()), random_),
         link_(context_, {.on_connected =
                              [this](ByteView exporter) {
                                node_.on_server_connected(exporter, now());
@@ -75,7 +75,7 @@ class Daemon final : public ControlTarget {
   int run() {
     if (const auto started = start(); !started) return fail(started.error());
     context_.run();
-    loop_.stop();
+    data_.stop();
     if (options_.config.hosts_file) publish_names({});
     return exit_code_;
   }
@@ -83,8 +83,7 @@ class Daemon final : public ControlTarget {
   // ---- ControlTarget ----
   node::Node& node() override { return node_; }
   plugin::Host& plugins() override { return plugins_; }
-  const dataplane::DropCounters& drops() const override { return drops_; }
-  const dataplane::ControlChannel& channel() const override { return channel_; }
+  const dataplane::DataPlane& data_plane() const override { return data_; }
   node::InterfaceFacts interface() const override { return {nic_.name(), nic_.mtu()}; }
   asio::io_context& context() override { return context_; }
   Now now() const override { return read_clocks(); }
@@ -135,10 +134,8 @@ class Daemon final : public ControlTarget {
   asio::signal_set signals_{context_, SIGTERM, SIGINT, SIGHUP};
   asio::posix::stream_descriptor nic_events_{context_};
   asio::posix::stream_descriptor data_events_{context_};
+  dataplane::DataPlane data_;
   BaseManager bases_;
-  dataplane::DropCounters drops_;
-  dataplane::ControlChannel channel_;
-  dataplane::DataLoop loop_;
   plugin::ThreadExecutor executor_;
   plugin::Host plugins_;
   node::Node node_;
@@ -193,7 +190,7 @@ Result<void> Daemon::start() {
   auto control = ControlSocket::open(context_, state_.path() / "causeway.sock", make_control_handler(*this));
   if (!control) return control.error();
   control_ = std::move(*control);
-  if (auto started = loop_.start(); !started) return started;
+  if (auto started = data_.start(); !started) return started;
   load_plugins();
   if (auto dropped = drop_capabilities(); !dropped) return dropped;
 
@@ -260,16 +257,16 @@ void Daemon::wait_for_nics() {
 }
 
 void Daemon::wait_for_data_events() {
-  if (!data_events_.is_open()) data_events_.assign(::dup(channel_.descriptor()));
+  if (!data_events_.is_open()) data_events_.assign(::dup(data_.events_descriptor()));
   data_events_.async_wait(asio::posix::stream_descriptor::wait_read, [this](boost::system::error_code error) {
     if (error) return;
-    if (loop_.tun_is_gone()) {
+    if (data_.tun_is_gone()) {
       exit_code_ = fail({"somebody deleted the virtual NIC " + nic_.name() + ": start causewayd again"});
       return shut_down();
     }
-    if (channel_.pending_handshakes() > kUnderLoad) under_load_until_ = now().steady + kUnderLoadFor;
+    if (data_.pending_handshakes() > kUnderLoad) under_load_until_ = now().steady + kUnderLoadFor;
     const bool under_load = now().steady < under_load_until_;
-    channel_.take_events(kEventsAtOnce, [&](dataplane::Event&& event) {
+    data_.take_events(kEventsAtOnce, [&](dataplane::Event&& event) {
       node_.on_data_event(std::move(event), under_load, now());
       pump();
     });
@@ -295,15 +292,16 @@ void Daemon::arm_timer() {
 
 void Daemon::update_bases() {
   const auto changes = bases_.update(monitor_.interfaces(), state_.state().ports);
-  for (const auto& base : changes.added) {
-    channel_.send(dataplane::AddBase{base->id(), base});
+  for (const auto& sockets : changes.added) {
+    const auto& base = *sockets.front();
+    data_.add_base(base.id(), sockets);
     if (options_.config.listen_port != 0) continue;
-    if (const auto saved = state_.save_port(base->local().address, base->local().port); !saved) {
+    if (const auto saved = state_.save_port(base.local().address, base.local().port); !saved) {
       log::warning("store", "{}", saved.error().message);
     }
   }
   for (const net::BaseId base : changes.removed)
-    channel_.send(dataplane::RemoveBase{base});
+    data_.send(dataplane::RemoveBase{base});
   node_.on_bases_changed(bases_.bases(), now());
   std::vector<plugin::BaseView> views;
   for (const auto& [id, base] : bases_.bases())
@@ -348,7 +346,7 @@ void Daemon::obey(node::NodeAction& action) {
   std::visit(
       Overloaded{
           [&](peer::SendDatagram& send) { send_datagram(send); },
-          [&](dataplane::Command& command) { channel_.send(std::move(command)); },
+          [&](dataplane::Command& command) { data_.send(std::move(command)); },
           [&](link::OpenConnection& open) { link_.open(open.host, open.port, *node_.enrolment()); },
           [&](link::SendLine& line) { link_.send(std::move(line.line)); },
           [&](link::CloseConnection&) { link_.close(); },
@@ -441,7 +439,10 @@ int run_daemon(DaemonOptions options) {
   if (!state) return fail(state.error());
   if (const auto enrolled = enrol(*state, options.join_token); !enrolled) return fail(enrolled.error());
 
-  auto nic = VirtualNic::open(options.config.tun, options.config.mtu);
+  const DataPlaneConfig& wished = options.config.data_plane;
+  const unsigned loops = dataplane::loops_to_run(wished.loops, std::thread::hardware_concurrency());
+  auto nic = VirtualNic::open(options.config.tun, options.config.mtu, loops,
+                              {.checksum = true, .tso = wished.tun_tso, .uso = wished.tun_uso});
   if (!nic) return fail(nic.error());
   auto monitor = net::NicMonitor::open();
   if (!monitor) return fail(monitor.error());

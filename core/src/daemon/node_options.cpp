@@ -32,8 +32,10 @@ peer::PeerDescription describe(const WireguardPeer& peer) {
 
 }  // namespace
 
-node::Node::Options node_options(const Config& config, const store::StateDirectory& state) {
+node::Node::Options node_options(const Config& config, const store::StateDirectory& state,
+                                 unsigned data_loops) {
   node::Node::Options options;
+  options.data_loops = data_loops;
   options.keys = state.keys();
   options.state = state.state();
   options.friends = state.friends();

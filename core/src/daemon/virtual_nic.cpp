@@ -6,13 +6,28 @@
 
 namespace causeway::daemon {
 
-Result<VirtualNic> VirtualNic::open(const std::string& name, std::uint16_t mtu) {
-  auto device = tun::LinuxTun::open({.name = name});
-  if (!device) return device.error();
-  auto config = tun::InterfaceConfig::open((*device)->name());
+Result<VirtualNic> VirtualNic::open(const std::string& name, std::uint16_t mtu, unsigned queues,
+                                    const tun::TunOffloads& wanted) {
+  auto first = tun::LinuxTun::open({.name = name, .wanted = wanted, .several_queues = queues > 1});
+  if (!first) return first.error();
+  Queues all;
+  all.push_back(std::move(*first));
+  while (all.size() < queues) {
+    auto another = all.front()->add_queue();
+    if (!another) return another.error();
+    all.push_back(std::move(*another));
+  }
+  auto config = tun::InterfaceConfig::open(all.front()->name());
   if (!config) return config.error();
   if (auto done = config->set_mtu(mtu); !done) return done.error();
-  return VirtualNic(std::move(*device), std::move(*config), mtu);
+  return VirtualNic(std::move(all), std::move(*config), mtu);
+}
+
+std::vector<tun::TunDevice*> VirtualNic::queues() {
+  std::vector<tun::TunDevice*> queues;
+  for (const auto& queue : queues_)
+    queues.push_back(queue.get());
+  return queues;
 }
 
 Result<void> VirtualNic::configure(const net::IpAddress& address, const net::Prefix& on_link,

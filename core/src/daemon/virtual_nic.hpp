@@ -15,8 +15,9 @@ namespace causeway::daemon {
 /// The TUN device with its address and routes as the node wants them. Control thread.
 class VirtualNic {
  public:
-  /// Opens the TUN, sets its MTU and leaves it down until it has an address.
-  static Result<VirtualNic> open(const std::string& name, std::uint16_t mtu);
+  /// Opens the TUN with `queues` >= 1, sets its MTU and leaves it down until it has an address.
+  static Result<VirtualNic> open(const std::string& name, std::uint16_t mtu, unsigned queues,
+                                 const tun::TunOffloads& wanted);
 
   /// Gives the NIC its address, in place of an earlier one, and sets it up. The error says which local
   /// network the virtual one overlaps.
@@ -27,13 +28,15 @@ class VirtualNic {
   /// Set at once if the NIC has an address, and whenever it gets one: routes go when it is switched off.
   Result<void> add_route(const net::Prefix& destination, std::uint32_t mtu);
 
-  tun::LinuxTun& device() { return *device_; }
-  const std::string& name() const { return device_->name(); }
+  /// One for each data loop.
+  std::vector<tun::TunDevice*> queues();
+  const std::string& name() const { return queues_.front()->name(); }
   std::uint16_t mtu() const { return mtu_; }
 
  private:
-  VirtualNic(std::unique_ptr<tun::LinuxTun> device, tun::InterfaceConfig config, std::uint16_t mtu)
-      : device_(std::move(device)), config_(std::move(config)), mtu_(mtu) {}
+  using Queues = std::vector<std::unique_ptr<tun::LinuxTun>>;
+  VirtualNic(Queues queues, tun::InterfaceConfig config, std::uint16_t mtu)
+      : queues_(std::move(queues)), config_(std::move(config)), mtu_(mtu) {}
 
   struct Address {
     net::IpAddress address;
@@ -44,7 +47,7 @@ class VirtualNic {
     net::Prefix destination;
     std::uint32_t mtu = 0;
   };
-  std::unique_ptr<tun::LinuxTun> device_;
+  Queues queues_;
   tun::InterfaceConfig config_;
   std::uint16_t mtu_;
   std::optional<Address> address_;

@@ -31,9 +31,10 @@ std::uint64_t tag_of(net::BaseId id) { return static_cast<std::uint32_t>(id); }
 }  // namespace
 
 DataLoop::DataLoop(tun::TunDevice& tun, ControlChannel& channel, DropCounters& drops,
-                   const Forwarder::Options& options)
+                   const Forwarder::Options& options, LoopPort* port)
     : tun_(tun),
       channel_(channel),
+      port_(port),
       forwarder_(tun, channel, drops, options),
       receive_buffer_(std::make_unique<std::uint8_t[]>(kReceiveBytes)) {}
 
@@ -56,7 +57,8 @@ Result<void> DataLoop::start() {
     return Error{fmt::format("cannot start the data loop: {}", error.what())};
   }
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
-  pthread_setname_np(thread_.native_handle(), "cw-data");
+  const std::string name = port_ ? fmt::format("cw-data-{}", port_->self()) : "cw-data";
+  pthread_setname_np(thread_.native_handle(), name.c_str());
   return {};
 }
 
@@ -73,7 +75,8 @@ void DataLoop::run() {
   SteadyTime slept_from = read_clocks().steady;
   while (true) {
     // Announced before the last look at what could need us: whoever adds to it afterwards wakes us.
-    const bool may_sleep = channel_.prepare_sleep() && !stopping_.load(std::memory_order_acquire);
+    const bool may_sleep = channel_.prepare_sleep() && (!port_ || !port_->has_any()) &&
+                           !stopping_.load(std::memory_order_acquire);
     const int sleep_ms = may_sleep ? milliseconds_to_sleep(slept_from) : 0;
     const int count = ::epoll_wait(epoll_.get(), ready.data(), static_cast<int>(ready.size()), sleep_ms);
     if (stopping_.load(std::memory_order_acquire)) return;
@@ -90,6 +93,8 @@ void DataLoop::run_turn(Now now, std::span<const epoll_event> ready) {
   channel_.awake(commands_signalled);
   // First, so that a keypair is there before the packets under it.
   channel_.take_commands(kOperationsPerTurn, [&](Command&& command) { obey(std::move(command), now); });
+  // Before the TUN: when a flow moves to this loop's queue, its earlier packets wait here.
+  if (port_) take_handed_over(now);
 
   for (const epoll_event& event : ready) {
     const bool failed = (event.events & (EPOLLERR | EPOLLHUP)) != 0;
@@ -108,6 +113,16 @@ void DataLoop::run_turn(Now now, std::span<const epoll_event> ready) {
   try_bases_again(now.steady);
   if (const auto due = forwarder_.next_timeout(); due && *due <= now.steady) forwarder_.on_timeout(now);
   forwarder_.flush(now);
+  if (port_) port_->wake_receivers();
+}
+
+void DataLoop::take_handed_over(Now now) {
+  port_->take(kOperationsPerTurn, [&](const HandoverLabel& label, MutableByteView bytes) {
+    if (label.kind != HandoverLabel::Kind::datagram) return;
+    ReceivedBatch batch = label.origin;
+    batch.bytes = bytes;
+    forwarder_.on_received(batch, now);
+  });
 }
 
 int DataLoop::milliseconds_to_sleep(SteadyTime now) const {

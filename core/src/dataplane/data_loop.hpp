@@ -12,6 +12,7 @@
 #include "dataplane/control_channel.hpp"
 #include "dataplane/drop_reason.hpp"
 #include "dataplane/forwarder.hpp"
+#include "dataplane/loop_mesh.hpp"
 #include "dataplane/pollable_carrier.hpp"
 #include "net/file_descriptor.hpp"
 #include "tun/tun_device.hpp"
@@ -20,15 +21,16 @@ struct epoll_event;
 
 namespace causeway::dataplane {
 
-/// The thread that moves packets, both directions: one epoll loop over the TUN queue, the UDP bases and the
-/// commands. Each turn it reads up to 64 times from everything that is readable, lets the forwarder flush,
-/// and only then sleeps; so neither direction waits for the other to run dry. All decisions are the
-/// Forwarder's.
+/// A thread that moves packets, both directions: one epoll loop over a TUN queue, a socket of each UDP base,
+/// the commands and what other loops hand over. Each turn it reads up to 64 times from everything that is
+/// readable, lets the forwarder flush, and only then sleeps; so neither direction waits for the other to run
+/// dry. All decisions are the Forwarder's.
 class DataLoop {
  public:
-  /// `tun`, `channel` and `drops` are borrowed and outlive the loop.
+  /// `tun`, `channel`, `drops` and `port` are borrowed and outlive the loop. `port`: its end of the mesh,
+  /// when it is not the only loop; the channel's wake-up is what the mesh wakes it by.
   DataLoop(tun::TunDevice& tun, ControlChannel& channel, DropCounters& drops,
-           const Forwarder::Options& options = {});
+           const Forwarder::Options& options = {}, LoopPort* port = nullptr);
   ~DataLoop();
   DataLoop(const DataLoop&) = delete;
   DataLoop& operator=(const DataLoop&) = delete;
@@ -56,6 +58,7 @@ class DataLoop {
   void run();
   void run_turn(Now now, std::span<const epoll_event> ready);
   int milliseconds_to_sleep(SteadyTime now) const;
+  void take_handed_over(Now now);
   void read_tun(bool failed, Now now);
   void obey(Command&& command, Now now);
   void add_base(const AddBase& command);
@@ -68,6 +71,7 @@ class DataLoop {
 
   tun::TunDevice& tun_;
   ControlChannel& channel_;
+  LoopPort* port_;
   Forwarder forwarder_;
   net::FileDescriptor epoll_;
   std::vector<Base> bases_;

@@ -56,6 +56,13 @@ Error cannot_create(const std::string& name, int error) {
   }
 }
 
+ifreq request_for(const std::string& name, int more_flags) {
+  ifreq request{};
+  std::memcpy(request.ifr_name, name.data(), name.size());
+  request.ifr_flags = static_cast<short>(IFF_TUN | IFF_NO_PI | IFF_VNET_HDR | more_flags);
+  return request;
+}
+
 /// What the kernel accepts of `wanted`: kernels before 6.2 know no USO, old ones no TSO on a TUN.
 TunOffloads set_offloads(int descriptor, TunOffloads wanted) {
   // TSO and USO frames come without checksums.
@@ -82,10 +89,9 @@ Result<std::unique_ptr<LinuxTun>> LinuxTun::open(const TunOptions& options) {
   net::FileDescriptor descriptor(::open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC));
   if (!descriptor) return cannot_open_node(errno);
 
-  ifreq request{};
-  std::memcpy(request.ifr_name, options.name.data(), options.name.size());
   // EXCL: never attach to a persistent TUN that somebody else has set up.
-  request.ifr_flags = static_cast<short>(IFF_TUN | IFF_NO_PI | IFF_VNET_HDR | IFF_TUN_EXCL);
+  const int queues = options.several_queues ? IFF_MULTI_QUEUE : 0;
+  ifreq request = request_for(options.name, IFF_TUN_EXCL | queues);
   if (::ioctl(descriptor.get(), TUNSETIFF, &request) != 0) return cannot_create(options.name, errno);
   int header_bytes = sizeof(VnetHeader);
   if (::ioctl(descriptor.get(), TUNSETVNETHDRSZ, &header_bytes) != 0)
@@ -93,6 +99,18 @@ Result<std::unique_ptr<LinuxTun>> LinuxTun::open(const TunOptions& options) {
 
   const TunOffloads offloads = set_offloads(descriptor.get(), options.wanted);
   return std::unique_ptr<LinuxTun>(new LinuxTun(std::move(descriptor), request.ifr_name, offloads));
+}
+
+Result<std::unique_ptr<LinuxTun>> LinuxTun::add_queue() const {
+  net::FileDescriptor descriptor(::open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC));
+  if (!descriptor) return cannot_open_node(errno);
+  ifreq request = request_for(name_, IFF_MULTI_QUEUE);
+  if (::ioctl(descriptor.get(), TUNSETIFF, &request) != 0) {
+    return Error{fmt::format("cannot open another queue of the virtual NIC {}: {}", name_,
+                             std::generic_category().message(errno))};
+  }
+  // Header size and offloads are the NIC's, not the queue's.
+  return std::unique_ptr<LinuxTun>(new LinuxTun(std::move(descriptor), name_, offloads_));
 }
 
 TunDevice::ReadResult LinuxTun::read(MutableByteView buffer) noexcept {

@@ -12,12 +12,16 @@ namespace causeway::tun {
 struct TunOptions {
   std::string name = "cw0";              ///< empty: the kernel chooses (tun0, tun1, …)
   TunOffloads wanted{true, true, true};  ///< what is not wanted is not asked for
+  bool several_queues = false;           ///< add_queue() will follow
 };
 
-/// One queue of a TUN of this network namespace. The NIC goes when the object goes.
+/// One queue of a TUN of this network namespace. The NIC goes when its last queue goes.
 class LinuxTun final : public TunDevice {
  public:
   static Result<std::unique_ptr<LinuxTun>> open(const TunOptions& options);
+  /// Another queue of the same NIC, which was opened for several. The kernel puts each flow on the queue that
+  /// wrote the flow's last packet in the other direction.
+  Result<std::unique_ptr<LinuxTun>> add_queue() const;
 
   ReadResult read(MutableByteView buffer) noexcept override;
   int write(const VnetHeader& header, ByteView packet) noexcept override;
