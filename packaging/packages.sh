@@ -17,8 +17,10 @@ packages_lab=(
   nginx-light curl openssh-server openssh-client iperf3
   python3 jq socat tcpdump
 )
+# net-tools: n2n calls ifconfig.
 packages_bench=(
-  libbenchmark-dev wireguard-go wireguard-tools
+  libbenchmark-dev ethtool linux-perf
+  wireguard-go wireguard-tools nebula tinc n2n net-tools openvpn openssl fastd
 )
 packages_clang=(
   clang-16 clang-tidy libclang-rt-16-dev

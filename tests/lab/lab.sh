@@ -212,13 +212,15 @@ cpu_seconds() {
 
 # ---- waiting ------------------------------------------------------------------------------------------------
 
-# poll SECONDS CMD...: true as soon as CMD is, asked every 50 ms.
+lab_poll_interval=0.05
+
+# poll SECONDS CMD...: true as soon as CMD is, asked every 50 ms unless the lab wants it finer.
 poll() {
   local deadline=$((${EPOCHREALTIME/./} + $1 * 1000000))
   shift
   until "$@" >/dev/null 2>&1; do
     ((${EPOCHREALTIME/./} < deadline)) || return 1
-    sleep 0.05
+    sleep $lab_poll_interval
   done
 }
 
