@@ -76,6 +76,10 @@ std::optional<NodeRecord> parse_body(std::string_view body) {
 
 }  // namespace
 
+bool NodeRecord::has_ability(std::string_view word) const {
+  return std::find(abilities.begin(), abilities.end(), word) != abilities.end();
+}
+
 Json SignedRecord::to_json() const {
   return {{"body", to_base64(as_bytes(body))}, {"signature", to_base64(signature)}};
 }

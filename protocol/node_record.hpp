@@ -13,6 +13,13 @@
 
 namespace causeway::protocol {
 
+/// What a node can do; peers use what both can.
+namespace ability {
+inline constexpr std::string_view kWireguard = "wireguard";  ///< WireGuard's messages 1 to 4
+inline constexpr std::string_view kCompact = "compact-1";    ///< compact messages with ChaCha20-Poly1305
+inline constexpr std::string_view kAes = "aes-256-gcm";      ///< and with AES-256-GCM, which is fast here
+}  // namespace ability
+
 /// What a node says about itself under its own signature, so that a lying server can withhold it but not
 /// change it.
 struct NodeRecord {
@@ -25,6 +32,7 @@ struct NodeRecord {
   std::uint64_t serial = 0;            ///< 0 to 2^53 - 1; a lower one than already seen is refused
   WallTime expires{};                  ///< whole seconds on the wire
 
+  bool has_ability(std::string_view word) const;
   friend bool operator==(const NodeRecord&, const NodeRecord&) = default;
 };
 

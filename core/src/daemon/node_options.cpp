@@ -4,6 +4,7 @@
 
 #include <climits>
 
+#include "crypto/aead_support.hpp"
 #include "protocol/join_token.hpp"
 
 namespace causeway::daemon {
@@ -39,6 +40,9 @@ node::Node::Options node_options(const Config& config, const store::StateDirecto
   options.keys = state.keys();
   options.state = state.state();
   options.friends = state.friends();
+  options.compact = config.data_plane.compact;
+  options.aes_256_gcm =
+      config.data_plane.compact && config.data_plane.aes != AesChoice::off && crypto::aes_is_in_hardware();
   options.wished_name = config.name.value_or(host_name());
   options.extra_stun_servers = config.stun_servers;
   for (const WireguardPeer& peer : config.wireguard_peers)

@@ -1,6 +1,7 @@
 #include "link/own_record.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "protocol/rpc.hpp"
 
@@ -23,12 +24,13 @@ std::uint64_t unix_seconds(WallTime time) {
 
 OwnRecord::OwnRecord(const crypto::IdentitySecretKey& identity,
                      const crypto::IdentityPublicKey& identity_public,
-                     const crypto::SessionPublicKey& session_key, std::string network, std::uint64_t serial)
+                     const crypto::SessionPublicKey& session_key, std::string network,
+                     std::vector<std::string> abilities, std::uint64_t serial)
     : identity_(identity) {
   record_.network = std::move(network);
   record_.identity = identity_public;
   record_.session_key = session_key;
-  record_.abilities = {"wireguard"};
+  record_.abilities = std::move(abilities);
   record_.serial = serial;
 }
 

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/time.hpp"
 #include "crypto/keys.hpp"
@@ -16,7 +17,8 @@ namespace causeway::link {
 class OwnRecord {
  public:
   OwnRecord(const crypto::IdentitySecretKey& identity, const crypto::IdentityPublicKey& identity_public,
-            const crypto::SessionPublicKey& session_key, std::string network, std::uint64_t serial);
+            const crypto::SessionPublicKey& session_key, std::string network,
+            std::vector<std::string> abilities, std::uint64_t serial);
 
   /// True: the content is new, and the record was signed anew.
   bool describe(const std::string& name, const net::IpAddress& virtual_address, Now now);

@@ -105,6 +105,7 @@ class ServerLinkFsm {
     crypto::SessionPublicKey session_key;
     std::uint64_t record_serial = 0;  ///< of the last record signed; the next one is higher
     SeenSerials seen_serials = {};    ///< of stored records: lower ones are refused from the start
+    std::vector<std::string> abilities = {std::string{protocol::ability::kWireguard}};  ///< for our record
   };
   ServerLinkFsm(Options options, RandomSource& random);
   ~ServerLinkFsm();

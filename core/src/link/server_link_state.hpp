@@ -50,7 +50,7 @@ struct ServerLinkFsm::State {
         backoff(random),
         verifier(options.enrolment.network, options.identity_public, std::move(options.seen_serials)),
         record(options.identity, options.identity_public, options.session_key, options.enrolment.network,
-               options.record_serial) {}
+               options.abilities, options.record_serial) {}
 
   // ---- life of the connection ----
   void open(Now now);

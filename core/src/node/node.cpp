@@ -17,6 +17,13 @@ session::LocalKeys session_keys_of(const store::NodeKeys& keys) {
   return {keys.session, crypto::derive_public(keys.session)};
 }
 
+std::vector<std::string> abilities_of(const Node::Options& options) {
+  std::vector<std::string> abilities{std::string{protocol::ability::kWireguard}};
+  if (options.compact) abilities.emplace_back(protocol::ability::kCompact);
+  if (options.aes_256_gcm) abilities.emplace_back(protocol::ability::kAes);
+  return abilities;
+}
+
 }  // namespace
 
 std::string_view to_string(NodeStatus status) {
@@ -40,7 +47,8 @@ Node::Node(Options options, RandomSource& random)
       timestamps_(state_.timestamp),
       indices_(random, options_.data_loops),
       inbox_(session_keys_, random),
-      peer_context_{session_keys_, identity_, timestamps_, indices_, random, bases_, options_.ice},
+      peer_context_{session_keys_, identity_,    timestamps_, indices_,         random,
+                    bases_,        options_.ice, false,       options_.compact, options_.aes_256_gcm},
       friends_(options_.friends),
       peers_of_loop_(options_.data_loops) {}
 
@@ -125,7 +133,8 @@ void Node::make_link(Now now) {
                                    .identity = options_.keys.identity,
                                    .identity_public = identity_,
                                    .session_key = session_keys_.public_key,
-                                   .record_serial = state_.record_serial},
+                                   .record_serial = state_.record_serial,
+                                   .abilities = abilities_of(options_)},
       random_);
   link_->set_candidates(candidates_.ranked(), now);
   link_->start(now);

@@ -93,7 +93,8 @@ void Node::obey_peer(peer::Peer& peer, Now now) {
 
 void Node::publish_forwarding() {
   auto table = std::make_shared<dataplane::ForwardingSnapshot>();
-  if (const auto own = virtual_address()) table->local_addresses.push_back(*own);
+  peer_context_.virtual_address = virtual_address();
+  if (peer_context_.virtual_address) table->local_addresses.push_back(*peer_context_.virtual_address);
   if (state_.on_link) table->on_link.push_back(*state_.on_link);
   for (const auto& [id, peer] : peers_) {
     if (peer->state() == peer::PeerState::blocked) continue;

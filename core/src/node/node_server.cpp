@@ -153,7 +153,12 @@ peer::Peer* Node::admit(const link::NodeDescription& node, Now now) {
       return nullptr;
     remove_peer(same_key->second, now);  // the node has another address now
   }
-  if (!peer) {
+  const bool compact = record.has_ability(protocol::ability::kCompact);
+  const bool aes_256_gcm = record.has_ability(protocol::ability::kAes);
+  if (peer) {
+    peer->set_abilities(compact, aes_256_gcm, now);
+    obey_peer(*peer, now);
+  } else {
     if (peers_.size() >= kMaxPeers) return nullptr;
     peer::PeerDescription description;
     description.name = node.name;
@@ -163,6 +168,8 @@ peer::Peer* Node::admit(const link::NodeDescription& node, Now now) {
     description.session_key = record.session_key;
     description.identity = record.identity;
     description.user = verdict.friend_user.empty() ? node.user : verdict.friend_user;
+    description.compact = compact;
+    description.aes_256_gcm = aes_256_gcm;
     peer = &add_peer(std::move(description), now);
     publish_forwarding();
     publish_names();

@@ -119,6 +119,12 @@ void Peer::set_local_candidates(const std::vector<ice::Candidate>& candidates, N
   run(now);
 }
 
+void Peer::set_abilities(bool compact, bool aes_256_gcm, Now now) {
+  description_.compact = compact;
+  description_.aes_256_gcm = aes_256_gcm;
+  run(now);
+}
+
 void Peer::on_bases_changed(Now now) {
   const auto path_before = data_path_;
   if (agent_) {
@@ -159,6 +165,7 @@ void Peer::release(std::string_view reason, Now now) {
   actions_.emplace_back(dataplane::Command{dataplane::ErasePeerKeypairs{id_}});
   actions_.emplace_back(WithdrawOffer{});
   session_.reset(now);
+  agreed_.reset();
   score_at_ = reselect_at_ = nominate_at_ = initiate_at_ = tick_at_ = connecting_until_ = std::nullopt;
   set_state(PeerState::idle, reason);
   run(now);
@@ -321,6 +328,7 @@ std::optional<PeerAction> Peer::poll_action() {
 void Peer::run(Now now) {
   obey_agent(now);
   obey_session(now);
+  renew_outdated_session(now);
   update_state(now);
 }
 
@@ -359,7 +367,10 @@ void Peer::obey_session(Now now) {
     if (auto* send = std::get_if<session::SendHandshake>(&*action)) {
       send_handshake(std::move(send->message));
     } else if (const auto* install = std::get_if<session::InstallKeypair>(&*action)) {
-      actions_.emplace_back(dataplane::Command{dataplane::InstallPeerKeypair{id_, install->material}});
+      agreed_ = agreement();
+      dataplane::InstallPeerKeypair keypair{id_, install->material, agreed_->v4, agreed_->v6};
+      keypair.material.compact = agreed_->compact;
+      actions_.emplace_back(dataplane::Command{std::move(keypair)});
       if (!tick_at_) tick_at_ = now.steady + kTick;
     } else if (std::holds_alternative<session::EraseKeypairs>(*action)) {
       actions_.emplace_back(dataplane::Command{dataplane::ErasePeerKeypairs{id_}});
@@ -369,6 +380,26 @@ void Peer::obey_session(Now now) {
       set_state(PeerState::unreachable, "the peer does not answer the handshake");
     }
   }
+}
+
+Peer::Agreement Peer::agreement() const {
+  Agreement agreement;
+  if (!context_.compact || !description_.compact) return agreement;
+  const bool aes = context_.aes_256_gcm && description_.aes_256_gcm;
+  agreement.compact = aes ? crypto::AeadAlgorithm::aes_256_gcm : crypto::AeadAlgorithm::chacha20_poly1305;
+  const auto& own = context_.virtual_address;
+  if (own && own->family() == description_.virtual_address.family()) {
+    auto& pair = own->is_v4() ? agreement.v4 : agreement.v6;
+    pair = dataplane::VirtualPair{*own, description_.virtual_address};
+  }
+  return agreement;
+}
+
+/// Asked after every event, as the answer to a handshake may cross the news that outdates it.
+void Peer::renew_outdated_session(Now now) {
+  if (!agreed_ || agreement() == *agreed_ || !session_.is_established(now.steady)) return;
+  session_.renew(now);
+  obey_session(now);
 }
 
 void Peer::send_handshake(Bytes message) {

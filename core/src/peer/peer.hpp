@@ -45,6 +45,8 @@ struct PeerDescription {
   std::optional<Duration> persistent_keepalive;
   std::optional<net::Endpoint> endpoint;  ///< stock WireGuard: where to start
   std::string user = {};  ///< whose node it is, as the server says; of a blocked one, whose place it takes
+  bool compact = false;   ///< abilities, as its record has them
+  bool aes_256_gcm = false;
 };
 
 /// One local base as its driver opened it.
@@ -68,6 +70,9 @@ struct PeerContext {
   const LocalBases& bases;
   ice::Agent::Options ice;
   bool server_is_online = false;  ///< kept by the node: offers reach the peer
+  bool compact = false;           ///< our abilities, as our record has them
+  bool aes_256_gcm = false;
+  std::optional<net::IpAddress> virtual_address = {};  ///< ours; kept by the node
 };
 
 // ---- what a peer asks of its node ----
@@ -115,6 +120,8 @@ class Peer {
   void add_remote_candidates(const std::vector<ice::Candidate>& candidates, Now now);
   /// All of our candidates as they stand; new ones are added and offered (trickle).
   void set_local_candidates(const std::vector<ice::Candidate>& candidates, Now now);
+  /// Its newest record says so. A session made for other abilities is renewed.
+  void set_abilities(bool compact, bool aes_256_gcm, Now now);
   /// The base is gone from PeerContext::bases, or a new one came.
   void on_bases_changed(Now now);
   void probe_selected(Now now);
@@ -167,6 +174,7 @@ class Peer {
   void run(Now now);
   void obey_agent(Now now);
   void obey_session(Now now);
+  void renew_outdated_session(Now now);
   void reselect(Now now);
   void nominate_when_settled(Now now);
   void set_data_path(const std::optional<dataplane::DataPath>& path);
@@ -179,6 +187,14 @@ class Peer {
   void route_stock_peer();
   void on_authentic_from(net::BaseId base, const net::Endpoint& remote);
   void set_remote_ufrag(const std::string& ufrag, Now now);
+
+  /// What a keypair is made for beside its keys. Both ends derive the same from the two records.
+  struct Agreement {
+    std::optional<crypto::AeadAlgorithm> compact;
+    std::optional<dataplane::VirtualPair> v4, v6;
+    friend bool operator==(const Agreement&, const Agreement&) = default;
+  };
+  Agreement agreement() const;
 
   dataplane::PeerId id_;
   PeerDescription description_;
@@ -199,6 +215,7 @@ class Peer {
   std::optional<net::Endpoint>
       endpoint_;  ///< stock WireGuard: as configured, then where it was heard from last
   std::optional<dataplane::DataPath> handshake_route_;  ///< where the newest authentic handshake came from
+  std::optional<Agreement> agreed_;                     ///< of the newest keypair
   std::uint64_t score_round_ = 0;
   std::optional<SteadyTime> score_at_, reselect_at_, nominate_at_, initiate_at_, tick_at_, connecting_until_;
   std::deque<PeerAction> actions_;

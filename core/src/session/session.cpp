@@ -223,6 +223,8 @@ void Session::request(Now now) {
   s.start_attempt(now);
 }
 
+void Session::renew(Now now) { state_->start_attempt(now); }
+
 void Session::on_path_available(Now now) {
   auto& s = *state_;
   if (!s.attempt || s.is_stock()) return;

@@ -62,6 +62,8 @@ class Session {
   /// A packet waits, or the peer should be reached again: initiates unless a handshake is under way or the
   /// newest keypair is fresh. Repeating the call is harmless.
   void request(Now now);
+  /// As request(), but not held back by a fresh keypair: something that keypairs are bound to has changed.
+  void renew(Now now);
   /// A path became usable: repeats the pending initiation at once (or requests one if a packet waits for it).
   void on_path_available(Now now);
   /// An initiation that HandshakeInbox authenticated as from this peer. Replays and floods (older timestamp,

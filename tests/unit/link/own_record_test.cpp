@@ -26,8 +26,16 @@ struct OwnRecordTest : ::testing::Test {
   SeededRandom random{1};
   crypto::IdentitySecretKey secret = crypto::generate_identity(random).secret;
   Now now{SteadyTime(1h), WallTime(std::chrono::hours(24 * 365 * 50))};
-  OwnRecord record{secret, crypto::derive_public(secret), {}, "demo", 0};
+  OwnRecord record{secret, crypto::derive_public(secret), {}, "demo", {"wireguard", "compact-1"}, 0};
 };
+
+TEST_F(OwnRecordTest, SaysWhatTheNodeCanDo) {
+  const auto content = protocol::verify(record.current(now).value(), "demo", now.wall);
+  ASSERT_TRUE(content);
+  EXPECT_TRUE(content.value().has_ability(protocol::ability::kCompact));
+  EXPECT_FALSE(content.value().has_ability(protocol::ability::kAes));
+  EXPECT_FALSE(content.value().has_ability("compact"));
+}
 
 TEST_F(OwnRecordTest, IsNotSignedAnewWithinADay) {
   const auto serial = record.serial();

@@ -57,6 +57,22 @@ TEST(Session, RequestIsHarmlessWhileUnderWayAndWhileFresh) {
   EXPECT_EQ(pair.a.handshakes_sent[kInitiation], 1);
 }
 
+TEST(Session, RenewsAFreshSessionOnceHoweverOftenAsked) {
+  TwoEnds pair;
+  pair.a.send_text("hello", pair.now());
+  pair.run_for(1s);
+  const auto first = pair.a.session.last_handshake();
+  for (int i = 0; i < 5; ++i)
+    pair.a.session.renew(pair.now());
+  pair.a.obey(pair.now());
+  EXPECT_EQ(pair.a.handshakes_sent[kInitiation], 2);
+  pair.a.send_text("meanwhile", pair.now());
+  pair.run_for(100ms);
+  EXPECT_GT(pair.a.session.last_handshake(), first);
+  EXPECT_EQ(pair.a.handshakes_sent[kInitiation], 2);
+  EXPECT_THAT(pair.b.received, ElementsAre("hello", "meanwhile"));
+}
+
 std::vector<Duration> gaps(const std::vector<SteadyTime>& times) {
   std::vector<Duration> result;
   for (std::size_t i = 1; i < times.size(); ++i)
