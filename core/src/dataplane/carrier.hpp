@@ -12,6 +12,7 @@ namespace causeway::dataplane {
 struct SendBatch {
   ByteView bytes;
   std::uint16_t segment_bytes = 0;
+  std::uint8_t ecn = 0;  ///< the two ECN bits of the outer IP header (RFC 6040)
 
   std::size_t segments() const { return (bytes.size() + segment_bytes - 1) / segment_bytes; }
 };
@@ -45,6 +46,7 @@ struct ReceivedBatch {
   net::Endpoint from;
   MutableByteView bytes;
   std::uint16_t segment_bytes = 0;
+  std::uint8_t ecn = 0;  ///< of the outer IP headers; zero when the carrier can't tell
 };
 
 }  // namespace causeway::dataplane

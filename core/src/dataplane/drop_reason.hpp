@@ -32,6 +32,8 @@ namespace causeway::dataplane {
   X(key_expired,           "received: sealed with a key that has expired")                             \
   X(inner_malformed,       "received: the inner packet is not IPv4 or IPv6, or its length lies")       \
   X(source_not_allowed,    "received: the inner source is not an address of this peer")                \
+  X(congestion,            "received: marked by a congested router, and the inner sender knows no ECN")   \
+  X(piece_lost,            "received: half of a packet, and the other half never came")                \
   X(destination_not_ours,  "received: the inner destination is none of our virtual addresses")
 
 enum class DropReason : std::uint8_t {

@@ -66,6 +66,7 @@ void Forwarder::handle(RemovePeer&& command, Now now) {
 
 void Forwarder::handle(SetForwarding&& command, Now now) {
   table_ = command.table ? ForwardingTable(*command.table) : ForwardingTable();
+  peers_.for_each([&](std::uint32_t, std::unique_ptr<Peer>& peer) { check_implied(*peer); });
   adopt_unresolved(now);
 }
 
@@ -84,8 +85,10 @@ void Forwarder::handle(SetPath&& command, Now now) {
 void Forwarder::handle(SendPeerKeepalive&& command, Now now) {
   Peer* peer = find_peer(command.peer);
   session::Keypair* keypair = peer ? sender_of(*peer, now) : nullptr;
-  if (keypair) {
-    seal(*peer, *keypair, {}, now);
+  if (keypair && keypair->sends_compact()) {
+    seal_compact(*peer, *keypair, {}, 0, now);
+  } else if (keypair) {
+    seal_stock(*peer, *keypair, {}, 0, now);
   } else {
     drops_.add(DropReason::no_path);
   }
@@ -102,7 +105,12 @@ void Forwarder::handle(InstallPeerKeypair&& command, Now now) {
   }
   std::optional<std::uint32_t> second;
   const auto first = peer->keys.install(command.material, &second);
-  indices_.insert(index, peer);
+  indices_.insert(index_key(index), peer);
+  peer->implied = {};
+  for (const auto& pair : {command.v4, command.v6}) {
+    if (pair) peer->implied.set(pair->local, pair->remote);
+  }
+  check_implied(*peer);
   for (const auto& dropped : {first, second}) {
     if (dropped) forget_keypair(*peer, *dropped);
   }
@@ -116,13 +124,22 @@ void Forwarder::handle(ErasePeerKeypairs&& command, Now now) {
 }
 
 void Forwarder::forget_keypair(Peer& peer, std::uint32_t local_index) {
-  indices_.erase(local_index);
+  indices_.erase(index_key(local_index));
   unsaid_.push_back(KeypairDropped{peer.id, local_index});
 }
 
 void Forwarder::forget_keypairs(Peer& peer) {
   peer.keys.for_each_index([&](std::uint32_t index) { forget_keypair(peer, index); });
   peer.keys.erase_all();
+}
+
+/// The ingress rule for packets without addresses, asked once and not for each packet.
+void Forwarder::check_implied(Peer& peer) {
+  const auto is_allowed = [&](const auto& pair) {
+    return pair.is_set && table_.find(pair.remote) == peer.id && table_.is_local(pair.local);
+  };
+  peer.implied_v4_is_allowed = is_allowed(peer.implied.v4());
+  peer.implied_v6_is_allowed = is_allowed(peer.implied.v6());
 }
 
 // ---- waiting packets ----
@@ -196,6 +213,7 @@ session::Keypair* Forwarder::sender_of(Peer& peer, Now now) {
 void Forwarder::set_mtu(Peer& peer, std::uint16_t mtu) {
   peer.mtu = mtu;
   peer.inner_limit = inner_limit(mtu, peer.path->remote);
+  peer.compact_limit = compact_limit(mtu, peer.path->remote);
 }
 
 // ---- events ----

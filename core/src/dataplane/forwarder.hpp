@@ -14,6 +14,7 @@
 #include "dataplane/forwarding_table.hpp"
 #include "dataplane/messages.hpp"
 #include "dataplane/peer.hpp"
+#include "dataplane/pieces.hpp"
 #include "dataplane/send_run.hpp"
 #include "dataplane/stage.hpp"
 #include "dataplane/tun_writer.hpp"
@@ -83,12 +84,17 @@ class Forwarder {
   void handle(SetPath&& command, Now now);
   void handle(SendPeerKeepalive&& command, Now now);
   void handle(RefuseDestination&& command, Now now);
+  /// Compact messages carry no more of an index; bit 24 keeps the key from being 0.
+  static constexpr std::uint32_t index_key(std::uint32_t index) {
+    return (index & session::kCompactIndexMask) | (session::kCompactIndexMask + 1);
+  }
   Peer* find_peer(PeerId id);
   Carrier* carrier_of(const Peer& peer);
   session::Keypair* sender_of(Peer& peer, Now now);
   void forget_keypair(Peer& peer, std::uint32_t local_index);
   void forget_keypairs(Peer& peer);
   void adopt_unresolved(Now now);
+  void check_implied(Peer& peer);
   void set_mtu(Peer& peer, std::uint16_t mtu);
 
   // ---- forwarder.cpp: what is said to the control thread ----
@@ -104,9 +110,21 @@ class Forwarder {
   void stage_for(Peer& peer, packet::Segmenter& segmenter, Now now);
   void drain_stage(Peer& peer, Now now);
   void expect_expiry(SteadyTime since);
-  void send_packet(Peer& peer, session::Keypair& keypair, MutableByteView packet, Now now);
-  void send_oversized(Peer& peer, session::Keypair& keypair, MutableByteView packet, Now now);
-  void seal(Peer& peer, session::Keypair& keypair, ByteView plaintext, Now now);
+  void send_frame(Peer& peer, session::Keypair& keypair, MutableByteView frame, const packet::IpView& view,
+                  packet::Segmenter& segmenter, Now now);
+  void send_stock(Peer& peer, session::Keypair& keypair, MutableByteView packet, std::uint8_t ecn, Now now);
+  void send_compact(Peer& peer, session::Keypair& keypair, packet::CompactHeader& header,
+                    packet::Segmenter& segmenter, std::uint8_t ecn, Now now);
+  void send_whole(Peer& peer, session::Keypair& keypair, MutableByteView packet, std::uint8_t ecn, Now now);
+  void send_oversized(Peer& peer, session::Keypair& keypair, MutableByteView packet, std::size_t limit,
+                      std::uint8_t ecn, Now now);
+  bool send_in_pieces(Peer& peer, session::Keypair& keypair, MutableByteView packet, std::uint8_t ecn,
+                      Now now);
+  void seal_stock(Peer& peer, session::Keypair& keypair, ByteView plaintext, std::uint8_t ecn, Now now);
+  void seal_compact(Peer& peer, session::Keypair& keypair, ByteView plaintext, std::uint8_t ecn, Now now);
+  MutableByteView begin_datagram(Peer& peer, std::size_t bytes, std::uint8_t ecn, Now now);
+  void end_datagram(const session::Keypair& keypair, std::size_t bytes, std::uint8_t ecn, bool has_content,
+                    Now now);
   void flush_run(Now now);
   void send_singly(Peer& peer, Carrier& carrier, const SendBatch& batch, std::size_t already_sent, Now now);
   void on_send_failed(Peer& peer, const SendOutcome& outcome, std::size_t packets, Now now);
@@ -117,9 +135,18 @@ class Forwarder {
   // ---- receive.cpp ----
   void on_control_datagram(ControlDatagram::Class kind, const ReceivedBatch& batch, ByteView datagram);
   void on_data(const ReceivedBatch& batch, ByteView message, Now now);
+  void on_compact(const ReceivedBatch& batch, ByteView message, Now now);
+  void on_compact_plaintext(Peer& peer, const session::Opened& opened, std::uint32_t local_index,
+                            MutableByteView plaintext, std::uint8_t ecn, Now now);
+  void on_piece(Peer& peer, const session::Opened& opened, std::uint32_t local_index, bool is_second,
+                ByteView half, std::uint8_t ecn, Now now);
+  void on_rebuilt_packet(Peer& peer, const packet::CompactForm& form, MutableByteView plaintext,
+                         std::uint8_t ecn);
+  void deliver(Peer& peer, MutableByteView packet, const packet::IpView& view, std::uint8_t ecn,
+               bool is_partial);
   void on_authentic(Peer& peer, std::uint32_t local_index, std::size_t message_bytes, bool has_content,
                     Now now);
-  void on_inner_packet(Peer& peer, ByteView plaintext);
+  void on_inner_packet(Peer& peer, MutableByteView plaintext, std::uint8_t ecn);
   void account_received(const ReceivedBatch& batch, Now now);
   void notice_move(Peer& peer, const ReceivedBatch& batch);
 
@@ -133,9 +160,10 @@ class Forwarder {
   StageBudget stage_budget_;  // before everything that holds a Stage
   Unresolved unresolved_;
   FlatTable<std::unique_ptr<Peer>> peers_;        ///< by PeerId
-  FlatTable<Peer*> indices_;                      ///< by our receiver index
+  FlatTable<Peer*> indices_;                      ///< by the low 24 bits of our receiver index, never 0
   FlatTable<std::shared_ptr<Carrier>> carriers_;  ///< by BaseId
   ForwardingTable table_;
+  Pieces pieces_;
   std::optional<SteadyTime> next_expiry_;  ///< no staged packet expires before it
 
   std::vector<std::uint8_t> read_buffer_;

@@ -17,12 +17,26 @@ constexpr std::array<std::uint16_t, 14> kPlateaus{65535, 32000, 17914, 9000, 435
 
 }  // namespace
 
+std::size_t Peer::most_inner_bytes(bool is_v4) const {
+  if (!path) return kMostInnerBytes;
+  const session::Keypair* keypair = keys.newest();
+  if (!keypair || !keypair->sends_compact()) return inner_limit;
+  // One byte in place of an IPv4 header, four in place of an IPv6 header.
+  return compact_limit + (is_v4 ? packet::kIpv4HeaderBytes - 1 : packet::kIpv6HeaderBytes - 4);
+}
+
 std::size_t inner_limit(std::uint16_t mtu, const net::Endpoint& remote) {
   const std::size_t outer =
       (remote.address.is_v4() ? kUdpOverIpv4Bytes : kUdpOverIpv6Bytes) + session::kDataOverheadBytes;
   const std::size_t room = mtu > outer ? mtu - outer : 0;
   return std::clamp(room / session::kPaddingMultiple * session::kPaddingMultiple, kLeastInnerBytes,
                     kMostInnerBytes);
+}
+
+std::size_t compact_limit(std::uint16_t mtu, const net::Endpoint& remote) {
+  const std::size_t outer =
+      (remote.address.is_v4() ? kUdpOverIpv4Bytes : kUdpOverIpv6Bytes) + session::kCompactOverheadBytes;
+  return std::clamp(mtu > outer ? mtu - outer : 0, kLeastInnerBytes, kMostInnerBytes);
 }
 
 std::uint16_t next_lower_mtu(std::size_t ip_bytes) {

@@ -6,6 +6,7 @@
 
 #include "dataplane/messages.hpp"
 #include "dataplane/stage.hpp"
+#include "packet/compact_header.hpp"
 #include "session/keypair.hpp"
 
 namespace causeway::dataplane {
@@ -20,9 +21,15 @@ struct Peer {
   std::shared_ptr<PeerCounters> counters;
   session::KeypairSlots keys;
   std::optional<DataPath> path;
-  std::uint16_t mtu = 0;        ///< of the path; less once the kernel refused a size
-  std::size_t inner_limit = 0;  ///< the longest inner packet that fits this MTU
-  Stage stage;                  ///< not empty only while there is no keypair or path
+  std::uint16_t mtu = 0;          ///< of the path; less once the kernel refused a size
+  std::size_t inner_limit = 0;    ///< the longest inner packet that fits this MTU in a type-4 message
+  std::size_t compact_limit = 0;  ///< the longest plaintext that fits it in a compact message
+  packet::ImpliedAddresses implied;
+  /// The longest ordinary packet that can be sent to it as things stand; unlimited without a path.
+  std::size_t most_inner_bytes(bool is_v4) const;
+  /// Whether the forwarding table agrees that the implied addresses are the peer's and ours.
+  bool implied_v4_is_allowed = false, implied_v6_is_allowed = false;
+  Stage stage;  ///< not empty only while there is no keypair or path
 
   // What was said to the control thread, so that it is not said too often.
   std::optional<SteadyTime> session_wanted_at;
@@ -34,6 +41,9 @@ struct Peer {
 /// The longest inner packet that a type-4 message carries within `mtu` bytes of IP: outer headers, message
 /// header and tag take 60 bytes, over IPv6 80, and the plaintext is padded to 16.
 std::size_t inner_limit(std::uint16_t mtu, const net::Endpoint& remote);
+/// The longest plaintext of a compact message: outer headers, message header and tag take 52 bytes, over IPv6
+/// 72.
+std::size_t compact_limit(std::uint16_t mtu, const net::Endpoint& remote);
 
 /// The next MTU worth trying when a datagram of `ip_bytes` was refused (RFC 1191 §7, with the sizes that
 /// today's links have).

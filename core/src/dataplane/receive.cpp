@@ -3,12 +3,14 @@
 //   1  receive a batch                   on_received: datagrams of one sender, one after another
 //   2  demultiplex by first bytes        classify
 //   3  not for the data plane            on_control_datagram: copied to the control thread
-//   4  receiver index to peer, keypair   on_data
-//   5  open, replay window               Keypair::open, straight to where the coalescer wants it
+//   4  receiver index to peer, keypair   on_data, on_compact
+//   5  open, replay window               on_data (type 4), on_compact: straight to where the coalescer wants
+//   it
 //   ---- above this line nothing has changed but drop counters ----
 //   6  authenticated from here           on_authentic: confirms keypairs, counts; account_received: roaming
-//   7  a keepalive ends here             on_data
-//   8  are the inner addresses his?      on_inner_packet: source must be this peer's, destination ours
+//   7  a keepalive ends here             on_data, on_compact
+//   8  are the inner addresses his?      on_inner_packet: source must be this peer's, destination ours;
+//                                        on_rebuilt_packet: the header that was left out
 //   9  write, joined with its like       packet::Coalescer; at the end of the burst: flush
 //
 // The batch is borrowed for the call. All of it runs in order in the data loop's thread.
@@ -20,6 +22,8 @@
 #include "dataplane/demultiplex.hpp"
 #include "dataplane/forwarder.hpp"
 #include "packet/byte_order.hpp"
+#include "packet/ecn.hpp"
+#include "packet/mss.hpp"
 
 namespace causeway::dataplane {
 namespace {
@@ -63,6 +67,8 @@ void Forwarder::on_received(const ReceivedBatch& batch, Now now) {
         on_control_datagram(ControlDatagram::Class::stun, batch, datagram);
         break;
       case DatagramClass::compact:
+        on_compact(batch, datagram, now);
+        break;
       case DatagramClass::channel_data:
       case DatagramClass::unknown:
         drops_.add(DropReason::udp_unknown_class);
@@ -85,7 +91,7 @@ void Forwarder::on_data(const ReceivedBatch& batch, ByteView message, Now now) {
   // 4
   if (message.size() < session::kDataOverheadBytes) return drops_.add(DropReason::message_malformed);
   const std::uint32_t index = packet::load_le32(message.data() + 4);
-  Peer* const* found = indices_.find(index);
+  Peer* const* found = indices_.find(index_key(index));
   session::Keypair* keypair = found ? (*found)->keys.receiver(index) : nullptr;
   if (!keypair) return drops_.add(DropReason::unknown_index);
   Peer& peer = **found;
@@ -102,10 +108,69 @@ void Forwarder::on_data(const ReceivedBatch& batch, ByteView message, Now now) {
   if (opened.length == 0) {
     coalescer_.abandon();
   } else {
-    on_inner_packet(peer, room.first(opened.length));
+    on_inner_packet(peer, room.first(opened.length), batch.ecn);
   }
   if (arrivals_.peer != &peer) account_received(batch, now);
   on_authentic(peer, index, message.size(), opened.length > 0, now);
+}
+
+void Forwarder::on_compact(const ReceivedBatch& batch, ByteView message, Now now) {
+  // 4
+  if (message.size() < session::kCompactOverheadBytes || message[0] != session::kCompactType) {
+    return drops_.add(DropReason::message_malformed);
+  }
+  const std::uint32_t index = session::compact_index(message);
+  Peer* const* found = indices_.find(index_key(index));
+  session::Keypair* keypair = found ? (*found)->keys.compact_receiver(index) : nullptr;
+  if (!keypair) return drops_.add(DropReason::unknown_index);
+  Peer& peer = **found;
+  const std::uint32_t local_index = keypair->local_index();
+  // 5
+  const MutableByteView room = coalescer_.prepare_compact(message.size() - session::kCompactOverheadBytes,
+                                                          static_cast<std::uint32_t>(peer.id));
+  const session::Opened opened = keypair->open_compact(message, room, now.steady);
+  if (opened.error != session::OpenError::none) {
+    coalescer_.abandon();
+    return drops_.add(reason_of(opened.error));
+  }
+  // 8 and 9, then 6, as above
+  if (opened.length == 0) {
+    coalescer_.abandon();
+  } else {
+    on_compact_plaintext(peer, opened, local_index, room, batch.ecn, now);
+  }
+  if (arrivals_.peer != &peer) account_received(batch, now);
+  on_authentic(peer, local_index, message.size(), opened.length > 0, now);
+}
+
+void Forwarder::on_compact_plaintext(Peer& peer, const session::Opened& opened, std::uint32_t local_index,
+                                     MutableByteView plaintext, std::uint8_t ecn, Now now) {
+  const auto form = packet::CompactForm::parse(plaintext);
+  if (!form) {
+    coalescer_.abandon();
+    return drops_.add(DropReason::inner_malformed);
+  }
+  if (form->leaves_header_out()) return on_rebuilt_packet(peer, *form, plaintext, ecn);
+  const MutableByteView rest = plaintext.subspan(form->size);
+  if (form->kind == packet::CompactKind::whole) return on_inner_packet(peer, rest, ecn);
+  on_piece(peer, opened, local_index, form->is_second_piece, rest, ecn, now);
+}
+
+/// Two halves are a message that was too long for its path.
+void Forwarder::on_piece(Peer& peer, const session::Opened& opened, std::uint32_t local_index, bool is_second,
+                         ByteView half, std::uint8_t ecn, Now now) {
+  std::size_t lost = 0;
+  const auto whole = pieces_.add(local_index, opened.counter, is_second, half, now.steady, &lost);
+  drops_.add(DropReason::piece_lost, lost);
+  coalescer_.abandon();
+  if (!whole) return;
+  if (whole->empty() || whole->size() > packet::Coalescer::kMostBytes ||
+      (*whole)[0] >= packet::kCompactFirstPiece) {
+    return drops_.add(DropReason::inner_malformed);
+  }
+  const MutableByteView room = coalescer_.prepare_compact(whole->size(), static_cast<std::uint32_t>(peer.id));
+  std::copy(whole->begin(), whole->end(), room.begin());
+  on_compact_plaintext(peer, opened, local_index, room, ecn, now);
 }
 
 // 6
@@ -124,7 +189,7 @@ void Forwarder::on_authentic(Peer& peer, std::uint32_t local_index, std::size_t 
 }
 
 // 8
-void Forwarder::on_inner_packet(Peer& peer, ByteView plaintext) {
+void Forwarder::on_inner_packet(Peer& peer, MutableByteView plaintext, std::uint8_t ecn) {
   const auto view = packet::IpView::parse(plaintext);
   if (!view) {
     drops_.add(DropReason::inner_malformed);
@@ -133,11 +198,41 @@ void Forwarder::on_inner_packet(Peer& peer, ByteView plaintext) {
   } else if (!table_.is_local(view->destination)) {
     drops_.add(DropReason::destination_not_ours);
   } else {
-    // 9
-    coalescer_.commit(*view, static_cast<std::uint32_t>(peer.id));
-    return;
+    return deliver(peer, plaintext, *view, ecn, false);
   }
   coalescer_.abandon();
+}
+
+// 8
+void Forwarder::on_rebuilt_packet(Peer& peer, const packet::CompactForm& form, MutableByteView plaintext,
+                                  std::uint8_t ecn) {
+  const bool is_v4 = form.kind == packet::CompactKind::ipv4;
+  if (!(is_v4 ? peer.implied_v4_is_allowed : peer.implied_v6_is_allowed)) {
+    coalescer_.abandon();
+    return drops_.add(DropReason::source_not_allowed);
+  }
+  const MutableByteView l4 = plaintext.subspan(form.size);
+  std::uint8_t* ip = coalescer_.place_header(l4.data(), l4.size(), form.ip_bytes());
+  const MutableByteView packet{ip, form.ip_bytes() + l4.size()};
+  const auto view = form.rebuild(peer.implied, l4.size(), ip) ? packet::IpView::parse(packet) : std::nullopt;
+  if (!view) {
+    coalescer_.abandon();
+    return drops_.add(DropReason::inner_malformed);
+  }
+  deliver(peer, packet, *view, ecn, form.checksum_is_partial);
+}
+
+/// 8 is passed: the packet is the peer's to send and ours to have.
+void Forwarder::deliver(Peer& peer, MutableByteView packet, const packet::IpView& view, std::uint8_t ecn,
+                        bool is_partial) {
+  if (ecn != 0 && !packet::decapsulate_ecn(packet.data(), view.is_v4, ecn)) {
+    coalescer_.abandon();
+    return drops_.add(DropReason::congestion);
+  }
+  // The peer's own clamp is for what it knows of the path; this is what we know.
+  packet::clamp_mss(packet, view, peer.most_inner_bytes(view.is_v4), is_partial);
+  // 9
+  coalescer_.commit(view, static_cast<std::uint32_t>(peer.id), is_partial);
 }
 
 /// 6, once per batch and peer.

@@ -5,8 +5,8 @@
 //   3  look up who has the destination   on_frame
 //   4  nobody, or no way to him yet      stage_unresolved, stage_for: wait, and ask
 //   5  cut it into packets of the wire   packet::Segmenter, in place
-//   6  does it fit the path?             send_packet, send_oversized
-//   7  take the counter and seal         seal: straight into the send buffer
+//   6  in which form, and does it fit?   send_frame, send_oversized
+//   7  take the counter and seal         seal_compact, seal_stock: straight into the send buffer
 //   8  hand on in batches                flush_run
 //   9  what came of it                   on_send_failed, account_sent
 //
@@ -17,7 +17,9 @@
 #include <atomic>
 
 #include "dataplane/forwarder.hpp"
+#include "packet/ecn.hpp"
 #include "packet/fragmenter.hpp"
+#include "packet/mss.hpp"
 
 namespace causeway::dataplane {
 namespace {
@@ -75,8 +77,7 @@ void Forwarder::on_frame(const tun::VnetHeader& header, MutableByteView frame, N
     // memory untouched.
     drain_stage(*peer, now);
   }
-  while (!segmenter->is_done())
-    send_packet(*peer, *keypair, segmenter->next(), now);
+  send_frame(*peer, *keypair, frame, *view, *segmenter, now);
 }
 
 // 2
@@ -133,46 +134,135 @@ void Forwarder::drain_stage(Peer& peer, Now now) {
   for (; !peer.stage.empty(); peer.stage.pop()) {
     const MutableByteView packet = peer.stage.front();
     const auto view = packet::IpView::parse(packet);
-    if (!view || table_.find(view->destination) != peer.id) {
+    auto segmenter = view ? packet::Segmenter::make({}, packet, *view) : std::nullopt;
+    if (!segmenter || table_.find(view->destination) != peer.id) {
       drops_.add(DropReason::no_path);
     } else {
-      send_packet(peer, *keypair, packet, now);
+      send_frame(peer, *keypair, packet, *view, *segmenter, now);
     }
   }
   flush_run(now);
 }
 
 // 6
-void Forwarder::send_packet(Peer& peer, session::Keypair& keypair, MutableByteView packet, Now now) {
-  if (packet.size() <= peer.inner_limit) {
-    seal(peer, keypair, packet, now);
+void Forwarder::send_frame(Peer& peer, session::Keypair& keypair, MutableByteView frame,
+                           const packet::IpView& view, packet::Segmenter& segmenter, Now now) {
+  const std::uint8_t ecn = packet::ecn_of(view.data, view.is_v4);
+  if (!keypair.sends_compact()) {
+    packet::clamp_mss(frame, view, peer.inner_limit, segmenter.is_checksum_partial());
+    while (!segmenter.is_done())
+      send_stock(peer, keypair, segmenter.next(), ecn, now);
+    return;
+  }
+  auto header = packet::CompactHeader::of(view, peer.implied, segmenter.is_checksum_partial());
+  const std::size_t saved = header ? view.header_bytes - std::size_t{header->size} : 0;
+  packet::clamp_mss(frame, view, peer.compact_limit + saved, segmenter.is_checksum_partial());
+  if (header) {
+    send_compact(peer, keypair, *header, segmenter, ecn, now);
   } else {
-    send_oversized(peer, keypair, packet, now);
+    while (!segmenter.is_done())
+      send_whole(peer, keypair, segmenter.next(), ecn, now);
   }
 }
 
-/// 6: what may be cut is cut; of the rest the sender is told.
-void Forwarder::send_oversized(Peer& peer, session::Keypair& keypair, MutableByteView packet, Now now) {
+void Forwarder::send_stock(Peer& peer, session::Keypair& keypair, MutableByteView packet, std::uint8_t ecn,
+                           Now now) {
+  if (packet.size() > peer.inner_limit) {
+    return send_oversized(peer, keypair, packet, peer.inner_limit, ecn, now);
+  }
+  seal_stock(peer, keypair, packet, ecn, now);
+}
+
+void Forwarder::send_compact(Peer& peer, session::Keypair& keypair, packet::CompactHeader& header,
+                             packet::Segmenter& segmenter, std::uint8_t ecn, Now now) {
+  const std::size_t limit = peer.compact_limit - header.size;
+  while (!segmenter.is_done()) {
+    if (segmenter.next_l4_bytes() > limit) {
+      const std::size_t most = limit + segmenter.ip_header_bytes();
+      send_oversized(peer, keypair, segmenter.next(), most, ecn, now);
+      continue;
+    }
+    header.set_id(segmenter.next_id());
+    const MutableByteView l4 = segmenter.next_l4();
+    seal_compact(peer, keypair, {header.write_before(l4.data()), header.size + l4.size()}, ecn, now);
+  }
+}
+
+/// What is read, cut or staged has room in front for the byte that says so.
+void Forwarder::send_whole(Peer& peer, session::Keypair& keypair, MutableByteView packet, std::uint8_t ecn,
+                           Now now) {
+  if (packet.size() + 1 > peer.compact_limit) {
+    return send_oversized(peer, keypair, packet, peer.compact_limit - 1, ecn, now);
+  }
+  std::uint8_t* begin = packet.data() - 1;
+  *begin = packet::kCompactWhole;
+  seal_compact(peer, keypair, {begin, packet.size() + 1}, ecn, now);
+}
+
+/// 6: what may be cut is cut; of the rest the sender is told what would fit.
+void Forwarder::send_oversized(Peer& peer, session::Keypair& keypair, MutableByteView packet,
+                               std::size_t limit, std::uint8_t ecn, Now now) {
   const auto view = packet::IpView::parse(packet);
   if (!view) return drops_.add(DropReason::tun_malformed);
-  auto fragmenter = packet::Fragmenter::make(packet, *view, peer.inner_limit);
-  if (!fragmenter) {
+  if (view->dont_fragment) {
     drops_.add(DropReason::too_big);
-    tell_too_big(*view, peer.inner_limit, now);
+    tell_too_big(*view, limit, now);
     return;
   }
-  while (!fragmenter->is_done())
-    seal(peer, keypair, fragmenter->next(), now);
+  if (keypair.sends_compact() && send_in_pieces(peer, keypair, packet, ecn, now)) return;
+  auto fragmenter = packet::Fragmenter::make(packet, *view, limit);
+  if (!fragmenter) return drops_.add(DropReason::too_big);
+  while (!fragmenter->is_done()) {
+    const MutableByteView fragment = fragmenter->next();
+    if (keypair.sends_compact()) {
+      send_whole(peer, keypair, fragment, ecn, now);
+    } else {
+      seal_stock(peer, keypair, fragment, ecn, now);
+    }
+  }
+}
+
+/// 6: two halves, sealed one after the other. False when two are too few, and nothing has changed.
+bool Forwarder::send_in_pieces(Peer& peer, session::Keypair& keypair, MutableByteView packet,
+                               std::uint8_t ecn, Now now) {
+  const std::size_t half = (packet.size() + 1 + 1) / 2;  // whole, with the byte that says so
+  if (half + 1 > peer.compact_limit) return false;
+  std::uint8_t* begin = packet.data() - 1;
+  *begin = packet::kCompactWhole;
+  begin[-1] = packet::kCompactFirstPiece;
+  seal_compact(peer, keypair, {begin - 1, half + 1}, ecn, now);
+  // The byte before the second half is the last of the first, which is sealed.
+  begin[half - 1] = packet::kCompactSecondPiece;
+  seal_compact(peer, keypair, {begin + half - 1, packet.size() + 1 - half + 1}, ecn, now);
+  return true;
 }
 
 // 7
-void Forwarder::seal(Peer& peer, session::Keypair& keypair, ByteView plaintext, Now now) {
+void Forwarder::seal_stock(Peer& peer, session::Keypair& keypair, ByteView plaintext, std::uint8_t ecn,
+                           Now now) {
   const std::size_t sealed = session::Keypair::sealed_bytes(plaintext.size());
-  if (run_peer_ != &peer || !run_.accepts(sealed)) flush_run(now);
-  run_.add(keypair.seal(plaintext, run_.room(sealed)));
+  keypair.seal(plaintext, begin_datagram(peer, sealed, ecn, now));
+  end_datagram(keypair, sealed, ecn, !plaintext.empty(), now);
+}
+
+void Forwarder::seal_compact(Peer& peer, session::Keypair& keypair, ByteView plaintext, std::uint8_t ecn,
+                             Now now) {
+  const std::size_t sealed = session::Keypair::compact_bytes(plaintext.size());
+  keypair.seal_compact(plaintext, begin_datagram(peer, sealed, ecn, now));
+  end_datagram(keypair, sealed, ecn, !plaintext.empty(), now);
+}
+
+MutableByteView Forwarder::begin_datagram(Peer& peer, std::size_t bytes, std::uint8_t ecn, Now now) {
+  if (run_peer_ != &peer || !run_.accepts(bytes, ecn)) flush_run(now);
   run_peer_ = &peer;
+  return run_.room(bytes);
+}
+
+void Forwarder::end_datagram(const session::Keypair& keypair, std::size_t bytes, std::uint8_t ecn,
+                             bool has_content, Now now) {
+  run_.add(bytes, ecn);
   run_index_ = keypair.local_index();
-  run_has_content_ |= !plaintext.empty();
+  run_has_content_ |= has_content;
   if (run_.is_full()) flush_run(now);
 }
 
@@ -209,7 +299,7 @@ void Forwarder::send_singly(Peer& peer, Carrier& carrier, const SendBatch& batch
     const ByteView datagram =
         batch.bytes.subspan(at, std::min<std::size_t>(batch.segment_bytes, batch.bytes.size() - at));
     const SendOutcome outcome =
-        carrier.send(peer.path->remote, {datagram, static_cast<std::uint16_t>(datagram.size())});
+        carrier.send(peer.path->remote, {datagram, static_cast<std::uint16_t>(datagram.size()), batch.ecn});
     if (outcome.status == SendStatus::sent) {
       account_sent(peer, 1, datagram.size(), now);
     } else {

@@ -20,22 +20,25 @@ class SendRun {
   SendRun() : buffer_(kMostBytes + kMostSealedBytes) {}
 
   bool is_empty() const { return used_ == 0; }
-  /// Whether a datagram of `bytes` may follow.
-  bool accepts(std::size_t bytes) const {
-    return used_ == 0 ||
-           (!is_closed_ && bytes <= segment_ && count_ < kMostSegments && used_ + bytes <= kMostBytes);
+  /// Whether a datagram of `bytes`, marked with `ecn`, may follow.
+  bool accepts(std::size_t bytes, std::uint8_t ecn) const {
+    return used_ == 0 || (!is_closed_ && ecn == ecn_ && bytes <= segment_ && count_ < kMostSegments &&
+                          used_ + bytes <= kMostBytes);
   }
   /// Where to seal the next datagram, of at most `bytes` <= kMostSealedBytes.
   MutableByteView room(std::size_t bytes) { return {buffer_.data() + used_, bytes}; }
-  void add(std::size_t bytes) {
-    if (used_ == 0) segment_ = bytes;
+  void add(std::size_t bytes, std::uint8_t ecn) {
+    if (used_ == 0) {
+      segment_ = bytes;
+      ecn_ = ecn;
+    }
     is_closed_ = bytes < segment_;
     used_ += bytes;
     ++count_;
   }
   /// True when no further datagram can follow, of whatever length.
   bool is_full() const { return is_closed_ || count_ == kMostSegments; }
-  SendBatch batch() const { return {{buffer_.data(), used_}, static_cast<std::uint16_t>(segment_)}; }
+  SendBatch batch() const { return {{buffer_.data(), used_}, static_cast<std::uint16_t>(segment_), ecn_}; }
   std::size_t segments() const { return count_; }
   void clear() {
     used_ = segment_ = count_ = 0;
@@ -47,6 +50,7 @@ class SendRun {
   std::size_t used_ = 0;
   std::size_t segment_ = 0;
   std::size_t count_ = 0;
+  std::uint8_t ecn_ = 0;
   bool is_closed_ = false;
 };
 

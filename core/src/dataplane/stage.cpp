@@ -1,11 +1,14 @@
 #include "dataplane/stage.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace causeway::dataplane {
 
 std::size_t Stage::push(ByteView packet, SteadyTime now) {
-  return push(Waiting{Bytes(packet.begin(), packet.end()), now});
+  Bytes bytes(kHeadroom + packet.size());
+  std::copy(packet.begin(), packet.end(), bytes.begin() + kHeadroom);
+  return push(Waiting{std::move(bytes), now});
 }
 
 std::size_t Stage::push(Waiting&& waiting) {

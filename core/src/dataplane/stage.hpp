@@ -21,6 +21,8 @@ class Stage {
   static constexpr std::size_t kMostPackets = 128;
   static constexpr std::size_t kMostBytes = 256 * 1024;
   static constexpr Duration kPatience = 15s;
+  /// What may be written to in front of a packet.
+  static constexpr std::size_t kHeadroom = 8;
 
   explicit Stage(StageBudget& budget) : budget_(&budget) {}
   ~Stage() { clear(); }
@@ -39,7 +41,7 @@ class Stage {
   template <class Predicate>
   std::size_t drop_if(Predicate&& is_unwanted) {
     return std::erase_if(packets_, [&](Waiting& waiting) {
-      if (!is_unwanted(MutableByteView{waiting.bytes})) return false;
+      if (!is_unwanted(waiting.packet())) return false;
       forget(waiting.bytes.size());
       return true;
     });
@@ -50,13 +52,14 @@ class Stage {
   /// When the oldest expires; only if not empty.
   SteadyTime deadline() const { return packets_.front().since + kPatience; }
   /// The oldest packet, only if not empty; borrowed until pop() or push().
-  MutableByteView front() { return packets_.front().bytes; }
+  MutableByteView front() { return packets_.front().packet(); }
   void pop();
 
  private:
   struct Waiting {
-    Bytes bytes;
+    Bytes bytes;  ///< behind kHeadroom
     SteadyTime since;
+    MutableByteView packet() { return MutableByteView{bytes}.subspan(kHeadroom); }
   };
   std::size_t push(Waiting&& waiting);
   void forget(std::size_t bytes) {

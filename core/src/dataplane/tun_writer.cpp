@@ -2,6 +2,7 @@
 
 #include <cerrno>
 
+#include "packet/checksum.hpp"
 #include "packet/segmenter.hpp"
 #include "packet/vnet.hpp"
 
@@ -9,11 +10,16 @@ namespace causeway::dataplane {
 
 TunWriter::TunWriter(tun::TunDevice& device, DropCounters& drops) : device_(device), drops_(drops) {
   const tun::TunOffloads kernel = device.offloads();
+  completes_checksums_ = !kernel.checksum;
   offloads_ = {.tcp = kernel.checksum && kernel.tso, .udp = kernel.checksum && kernel.uso};
 }
 
 void TunWriter::write_frame(const tun::VnetHeader& header, MutableByteView frame,
                             std::size_t packets) noexcept {
+  if (completes_checksums_ && (header.flags & packet::vnet::kNeedsChecksum)) {
+    packet::complete_checksum(frame, header.checksum_start, header.checksum_offset);
+    return write_packet(frame);
+  }
   const int error = device_.write(header, frame);
   if (error == 0) return;
   if (error == EINVAL && packets > 1) {

@@ -24,6 +24,7 @@ class TunWriter final : public packet::FrameSink {
   tun::TunDevice& device_;
   DropCounters& drops_;
   packet::Coalescer::Options offloads_;
+  bool completes_checksums_ = false;  ///< the kernel takes finished packets only
 };
 
 }  // namespace causeway::dataplane

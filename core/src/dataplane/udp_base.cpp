@@ -34,7 +34,7 @@ SendStatus send_status_of(int error) {
 }
 
 SendOutcome UdpBase::send(const net::Endpoint& to, const SendBatch& batch) noexcept {
-  const auto result = socket_.send(to, batch.bytes, batch.segment_bytes);
+  const auto result = socket_.send(to, batch.bytes, batch.segment_bytes, batch.ecn);
   return {send_status_of(result.error), result.error, result.segments_sent};
 }
 
@@ -50,6 +50,7 @@ ReceiveStatus UdpBase::receive(MutableByteView buffer, ReceivedBatch& received) 
     received.bytes = buffer.first(got.bytes);
     // A datagram is at most 65,507 bytes over IPv4 and 65,527 over IPv6.
     received.segment_bytes = static_cast<std::uint16_t>(got.segment_bytes);
+    received.ecn = got.ecn;
     return ReceiveStatus::received;
   }
   return ReceiveStatus::empty;

@@ -19,6 +19,7 @@ namespace {
 // Missing in older headers; the values are kernel ABI.
 constexpr int kUdpSegment = 103;
 constexpr int kUdpGro = 104;
+constexpr std::uint8_t kEcnMask = 3;
 
 // A pending ICMP error of an earlier datagram to anybody is reported by the next call: it says nothing about
 // this one. More than this many in a row are somebody's flood.
@@ -47,6 +48,41 @@ int bind_to(int descriptor, const Endpoint& local) {
   sockaddr_storage storage{};
   const unsigned length = local.to_sockaddr(storage);
   return ::bind(descriptor, reinterpret_cast<const sockaddr*>(&storage), length) == 0 ? 0 : errno;
+}
+
+/// Control messages of a send: the segment size, and the ECN bits.
+class SendControl {
+ public:
+  template <class Value>
+  void add(int level, int type, Value value) {
+    cmsghdr header{};
+    header.cmsg_level = level;
+    header.cmsg_type = type;
+    header.cmsg_len = CMSG_LEN(sizeof value);
+    std::memcpy(bytes_.data() + used_, &header, sizeof header);
+    std::memcpy(bytes_.data() + used_ + CMSG_LEN(0), &value, sizeof value);
+    used_ += CMSG_SPACE(sizeof value);
+  }
+  void add_ecn(bool is_v4, std::uint8_t ecn) {
+    add(is_v4 ? IPPROTO_IP : IPPROTO_IPV6, is_v4 ? IP_TOS : IPV6_TCLASS, int{ecn});
+  }
+  void attach_to(msghdr& message) {
+    if (used_ == 0) return;
+    message.msg_control = bytes_.data();
+    message.msg_controllen = used_;
+  }
+
+ private:
+  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(std::uint16_t)) + CMSG_SPACE(sizeof(int))> bytes_{};
+  std::size_t used_ = 0;
+};
+
+/// What the kernel says beside a received datagram.
+template <class Value>
+Value value_of(const cmsghdr* header) {
+  Value value{};
+  std::memcpy(&value, CMSG_DATA(header), sizeof value);
+  return value;
 }
 
 }  // namespace
@@ -97,6 +133,8 @@ Result<UdpSocket> UdpSocket::open(const UdpSocketOptions& options) {
   if (getsockname(fd, reinterpret_cast<sockaddr*>(&storage), &length) != 0) {
     return failure(options, "learn the port", errno);
   }
+  // Without it congestion marks of routers are lost, and nothing else.
+  set_option(fd, v4 ? IPPROTO_IP : IPPROTO_IPV6, v4 ? IP_RECVTOS : IPV6_RECVTCLASS, 1);
   const bool gro = options.use_gro && set_option(fd, SOL_UDP, kUdpGro, 1);
   int segment = 0;
   socklen_t segment_length = sizeof segment;
@@ -132,8 +170,8 @@ UdpSocket::UdpSocket(UdpSocket&& other) noexcept
       gso_(other.uses_gso()),
       gro_(other.gro_) {}
 
-UdpSocket::SendResult UdpSocket::send(const Endpoint& to, ByteView bytes,
-                                      std::size_t segment_bytes) noexcept {
+UdpSocket::SendResult UdpSocket::send(const Endpoint& to, ByteView bytes, std::size_t segment_bytes,
+                                      std::uint8_t ecn) noexcept {
   SendResult result;
   if (segment_bytes == 0 || bytes.empty()) return result;
   sockaddr_storage storage;
@@ -147,14 +185,14 @@ UdpSocket::SendResult UdpSocket::send(const Endpoint& to, ByteView bytes,
 
     int error = EIO;
     if (part_segments > 1 && uses_gso()) {
-      error = send_segmented(&storage, length, part, segment_bytes);
+      error = send_segmented(&storage, length, part, segment_bytes, ecn);
       // EIO: the NIC can't checksum what it would have to split. That does not change while the socket lives.
       if (error == EIO) gso_.store(false, std::memory_order_relaxed);
     }
     // EINVAL: an older kernel's word for "segment larger than the MTU", but also for a source address that
     // has gone. One datagram by itself tells which: EMSGSIZE or EINVAL again.
     if (error == EIO || error == EINVAL) {
-      const SendResult single = send_singly(&storage, length, part, segment_bytes);
+      const SendResult single = send_singly(&storage, length, part, segment_bytes, ecn);
       result.segments_sent += single.segments_sent;
       error = single.error;
     } else if (error == 0) {
@@ -169,9 +207,11 @@ UdpSocket::SendResult UdpSocket::send(const Endpoint& to, ByteView bytes,
   return result;
 }
 
-int UdpSocket::send_segmented(const void* to, unsigned to_bytes, ByteView bytes,
-                              std::size_t segment_bytes) noexcept {
-  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(std::uint16_t))> control{};
+int UdpSocket::send_segmented(const void* to, unsigned to_bytes, ByteView bytes, std::size_t segment_bytes,
+                              std::uint8_t ecn) noexcept {
+  SendControl control;
+  control.add(SOL_UDP, kUdpSegment, static_cast<std::uint16_t>(segment_bytes));
+  if (ecn != 0) control.add_ecn(local_.address.is_v4(), ecn);
   sockaddr_storage name;
   std::memcpy(&name, to, to_bytes);
   iovec piece{const_cast<std::uint8_t*>(bytes.data()), bytes.size()};
@@ -180,14 +220,7 @@ int UdpSocket::send_segmented(const void* to, unsigned to_bytes, ByteView bytes,
   message.msg_namelen = to_bytes;
   message.msg_iov = &piece;
   message.msg_iovlen = 1;
-  message.msg_control = control.data();
-  message.msg_controllen = control.size();
-  cmsghdr* header = CMSG_FIRSTHDR(&message);
-  header->cmsg_level = SOL_UDP;
-  header->cmsg_type = kUdpSegment;
-  header->cmsg_len = CMSG_LEN(sizeof(std::uint16_t));
-  const auto size = static_cast<std::uint16_t>(segment_bytes);
-  std::memcpy(CMSG_DATA(header), &size, sizeof size);
+  control.attach_to(message);
 
   int skipped = 0;
   while (::sendmsg(descriptor_.get(), &message, MSG_NOSIGNAL) < 0) {
@@ -199,7 +232,9 @@ int UdpSocket::send_segmented(const void* to, unsigned to_bytes, ByteView bytes,
 }
 
 UdpSocket::SendResult UdpSocket::send_singly(void* to, unsigned to_bytes, ByteView bytes,
-                                             std::size_t segment_bytes) noexcept {
+                                             std::size_t segment_bytes, std::uint8_t ecn) noexcept {
+  SendControl control;
+  if (ecn != 0) control.add_ecn(local_.address.is_v4(), ecn);
   std::array<iovec, kMostSegments> pieces;
   std::array<mmsghdr, kMostSegments> messages;
   unsigned count = 0;
@@ -211,6 +246,7 @@ UdpSocket::SendResult UdpSocket::send_singly(void* to, unsigned to_bytes, ByteVi
     messages[count].msg_hdr.msg_namelen = to_bytes;
     messages[count].msg_hdr.msg_iov = &pieces[count];
     messages[count].msg_hdr.msg_iovlen = 1;
+    control.attach_to(messages[count].msg_hdr);
     rest = rest.subspan(segment.size());
   }
 
@@ -255,11 +291,15 @@ UdpSocket::Received UdpSocket::receive(MutableByteView buffer) noexcept {
     received.segment_bytes = received.bytes;
     for (cmsghdr* header = CMSG_FIRSTHDR(&message); header != nullptr;
          header = CMSG_NXTHDR(&message, header)) {
-      if (header->cmsg_level != SOL_UDP || header->cmsg_type != kUdpGro) continue;
-      int segment = 0;  // an int here, although the sending side's is 16 bits
-      std::memcpy(&segment, CMSG_DATA(header), sizeof segment);
-      if (segment > 0 && static_cast<std::size_t>(segment) < received.bytes) {
-        received.segment_bytes = static_cast<std::size_t>(segment);
+      if (header->cmsg_level == SOL_UDP && header->cmsg_type == kUdpGro) {
+        const int segment = value_of<int>(header);  // although the sending side's is 16 bits
+        if (segment > 0 && static_cast<std::size_t>(segment) < received.bytes) {
+          received.segment_bytes = static_cast<std::size_t>(segment);
+        }
+      } else if (header->cmsg_level == IPPROTO_IP && header->cmsg_type == IP_TOS) {
+        received.ecn = value_of<std::uint8_t>(header) & kEcnMask;
+      } else if (header->cmsg_level == IPPROTO_IPV6 && header->cmsg_type == IPV6_TCLASS) {
+        received.ecn = static_cast<std::uint8_t>(value_of<int>(header) & kEcnMask);
       }
     }
     received.from = Endpoint::from_sockaddr(from).value_or(Endpoint{});

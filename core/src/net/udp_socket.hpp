@@ -41,12 +41,15 @@ class UdpSocket {
   };
   /// Datagrams to one destination, back to back, all `segment_bytes` long, only the last shorter. Any number:
   /// more than one UDP_SEGMENT message holds are sent in several.
-  SendResult send(const Endpoint& to, ByteView bytes, std::size_t segment_bytes) noexcept;
+  /// `ecn`: the two ECN bits that their IP headers get (RFC 6040).
+  SendResult send(const Endpoint& to, ByteView bytes, std::size_t segment_bytes,
+                  std::uint8_t ecn = 0) noexcept;
 
   struct Received {
     int error = 0;  ///< EAGAIN: nothing there
     Endpoint from;
     std::size_t bytes = 0;
+    std::uint8_t ecn = 0;           ///< of all their IP headers
     std::size_t segment_bytes = 0;  ///< datagrams in `bytes` are this long, only the last may be shorter
   };
   /// One datagram, or several of one sender (UDP_GRO). `buffer` holds kReceiveBytes.
@@ -63,8 +66,10 @@ class UdpSocket {
 
  private:
   UdpSocket(FileDescriptor descriptor, const Endpoint& local, bool gso, bool gro);
-  int send_segmented(const void* to, unsigned to_bytes, ByteView bytes, std::size_t segment_bytes) noexcept;
-  SendResult send_singly(void* to, unsigned to_bytes, ByteView bytes, std::size_t segment_bytes) noexcept;
+  int send_segmented(const void* to, unsigned to_bytes, ByteView bytes, std::size_t segment_bytes,
+                     std::uint8_t ecn) noexcept;
+  SendResult send_singly(void* to, unsigned to_bytes, ByteView bytes, std::size_t segment_bytes,
+                         std::uint8_t ecn) noexcept;
 
   FileDescriptor descriptor_;
   Endpoint local_;

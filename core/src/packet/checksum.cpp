@@ -96,6 +96,17 @@ void write_ipv4_checksum(std::uint8_t* header, std::size_t header_bytes) {
   store_be16(header + 10, checksum({header, header_bytes}));
 }
 
+void write_plain_ipv4_checksum(std::uint8_t* header) {
+  std::uint64_t sum = 0;
+  store_be16(header + 10, 0);
+  for (std::size_t i = 0; i < 20; i += 4) {
+    std::uint32_t word;
+    std::memcpy(&word, header + i, 4);
+    sum += word;
+  }
+  store_be16(header + 10, static_cast<std::uint16_t>(~native_to_host(fold(sum))));
+}
+
 bool is_l4_checksum_right(const IpView& packet) {
   const ByteView l4 = packet.payload();
   const std::size_t field = packet.protocol == kTcp ? kTcpChecksumOffset : kUdpChecksumOffset;

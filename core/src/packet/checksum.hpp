@@ -32,6 +32,9 @@ std::uint16_t update_checksum(std::uint16_t checksum, std::uint16_t old_word, st
 /// Writes the IPv4 header checksum of a header of `header_bytes`.
 void write_ipv4_checksum(std::uint8_t* header, std::size_t header_bytes);
 
+/// The same for a header without options, which is nearly every one.
+void write_plain_ipv4_checksum(std::uint8_t* header);
+
 /// True when the TCP or UDP checksum of an unfragmented packet is right. A UDP checksum of 0 (none) is not.
 bool is_l4_checksum_right(const IpView& packet);
 

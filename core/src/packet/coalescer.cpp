@@ -20,6 +20,21 @@ bool are_checksums_right(const IpView& view) {
   return is_l4_checksum_right(view) && (!view.is_v4 || checksum(view.packet().first(view.header_bytes)) == 0);
 }
 
+/// Leaves the TCP or UDP checksum of a packet to the kernel, behind an IP header of `ip_bytes`.
+tun::VnetHeader ask_for_checksum(MutableByteView packet, std::size_t ip_bytes, std::uint8_t protocol) {
+  const std::size_t l4_bytes = packet.size() - ip_bytes;
+  const std::size_t field = protocol == kTcp ? kTcpChecksumOffset : kUdpChecksumOffset;
+  ChecksumSum sum;
+  sum.add_pseudo_header(packet.data(), ip_bytes == kIpv4HeaderBytes, protocol,
+                        static_cast<std::uint32_t>(l4_bytes));
+  store_be16(packet.data() + ip_bytes + field, sum.partial());
+  tun::VnetHeader header;
+  header.flags = vnet::kNeedsChecksum;
+  header.checksum_start = static_cast<std::uint16_t>(ip_bytes);
+  header.checksum_offset = static_cast<std::uint16_t>(field);
+  return header;
+}
+
 }  // namespace
 
 Coalescer::Coalescer(FrameSink& sink, Options options)
@@ -28,21 +43,47 @@ Coalescer::Coalescer(FrameSink& sink, Options options)
 MutableByteView Coalescer::prepare(std::size_t most, std::uint32_t origin) {
   assert(most <= kMostBytes && !covered_);
   Frame* frame = guess(origin, most);
-  if (!frame) return {slot(spare_), most};
-  const std::size_t header = frame->first.header_bytes;
-  std::uint8_t* at = slot(index_of(*frame)) + frame->bytes - header;
-  std::memcpy(tail_.data(), at, header);
-  covered_ = frame;
+  return {frame ? cover_tail(*frame) : slot(spare_), most};
+}
+
+MutableByteView Coalescer::prepare_compact(std::size_t most, std::uint32_t origin) {
+  assert(most <= kMostBytes && !covered_);
+  Frame* frame = guess(origin, kHeadroom + most);
+  std::uint8_t* at =
+      frame ? cover_tail(*frame) + frame->first.ip_bytes - frame->lead : slot(spare_) + kHeadroom;
+  compact_begin_ = at;
   return {at, most};
 }
 
-void Coalescer::commit(const IpView& view_in, std::uint32_t origin) {
-  IpView view = view_in;
-  const auto packet = FlowPacket::parse(view);
-  Frame* frame = packet ? find(packet->key) : nullptr;
-  const bool joins = frame && can_join(*frame, *packet, view.data) && are_checksums_right(view);
+std::uint8_t* Coalescer::place_header(std::uint8_t* l4, std::size_t l4_bytes, std::size_t ip_bytes) {
+  lead_ = static_cast<std::uint8_t>(l4 - compact_begin_);
+  if (!covered_) return l4 - ip_bytes;
+  const FlowPacket& shape = covered_->first;
+  const bool is_as_guessed =
+      ip_bytes == shape.ip_bytes && l4 == end_of(*covered_) - shape.header_bytes + shape.ip_bytes;
+  if (is_as_guessed) return l4 - ip_bytes;
+  std::uint8_t* to = slot(spare_) + kHeadroom;
+  std::memcpy(to, l4, l4_bytes);
+  restore_tail();
+  return to - ip_bytes;
+}
 
-  if (joins && frame == covered_) {
+/// Where a packet like the frame's first is decrypted so that its payload lands behind the frame's.
+std::uint8_t* Coalescer::cover_tail(Frame& frame) {
+  const std::size_t header = frame.first.header_bytes;
+  std::uint8_t* at = end_of(frame) - header;
+  std::memcpy(tail_.data(), at, header);
+  covered_ = &frame;
+  return at;
+}
+
+void Coalescer::commit(const IpView& view_in, std::uint32_t origin, bool is_partial) {
+  IpView view = view_in;
+  const auto packet = FlowPacket::parse(view, is_partial);
+  Frame* frame = packet ? find(packet->key) : nullptr;
+  const bool joins = frame && can_join(*frame, *packet, view, is_partial);
+
+  if (joins && frame == covered_ && view.data + packet->header_bytes == end_of(*frame)) {
     restore_tail();  // the payload already stands where it belongs
     join(*frame, *packet);
     return;
@@ -53,21 +94,20 @@ void Coalescer::commit(const IpView& view_in, std::uint32_t origin) {
     restore_tail();
   }
   if (joins) {
-    std::memcpy(slot(index_of(*frame)) + frame->bytes, view.data + packet->header_bytes,
-                packet->payload_bytes);
+    std::memcpy(end_of(*frame), view.data + packet->header_bytes, packet->payload_bytes);
     join(*frame, *packet);
     return;
   }
   if (!packet) {
     write_between(view.source, view.destination);  // perhaps a fragment of one of their flows
-    write_alone(view);
+    write_alone(view, is_partial);
     return;
   }
   if (frame) write(*frame);
-  if (may_begin(*packet) && are_checksums_right(view)) {
-    open(*packet, view, origin);
+  if (may_begin(*packet) && (is_partial || are_checksums_right(view))) {
+    open(*packet, view, origin, is_partial);
   } else {
-    write_alone(view);
+    write_alone(view, is_partial);
   }
 }
 
@@ -92,7 +132,7 @@ Coalescer::Frame* Coalescer::guess(std::uint32_t origin, std::size_t most) {
       if (frame.is_open && frame.origin == origin && (!best || frame.touched > best->touched)) best = &frame;
     }
   }
-  if (best && best->bytes - best->first.header_bytes + most > kSlotBytes) return nullptr;
+  if (best && best->start + best->bytes + most > kSlotBytes) return nullptr;
   return best;
 }
 
@@ -105,8 +145,12 @@ Coalescer::Frame* Coalescer::find(const FlowKey& key) {
   return nullptr;
 }
 
-bool Coalescer::can_join(const Frame& frame, const FlowPacket& packet, const std::uint8_t* header) const {
-  if (!packet.is_plain_data || packet.header_bytes != frame.first.header_bytes) return false;
+bool Coalescer::can_join(const Frame& frame, const FlowPacket& packet, const IpView& view,
+                         bool is_partial) const {
+  const std::uint8_t* header = view.data;
+  if (is_partial != frame.is_partial || !packet.is_plain_data ||
+      packet.header_bytes != frame.first.header_bytes)
+    return false;
   if (packet.payload_bytes > frame.first.payload_bytes) return false;
   if (frame.bytes + packet.payload_bytes > kMostFrameBytes) return false;
   if (packet.is_tcp()) {
@@ -115,9 +159,12 @@ bool Coalescer::can_join(const Frame& frame, const FlowPacket& packet, const std
   }
   if (!have_equal_headers(frame.header.data(), header, frame.first)) return false;
   // Cutting the frame again counts the ID up; with DF it means nothing (RFC 6864 §4.1).
-  if (packet.ip_bytes != kIpv4HeaderBytes || (load_be16(header + 6) & kDontFragment)) return true;
-  return load_be16(header + 4) ==
-         static_cast<std::uint16_t>(load_be16(frame.header.data() + 4) + frame.packets);
+  const bool id_matters = packet.ip_bytes == kIpv4HeaderBytes && !(load_be16(header + 6) & kDontFragment);
+  if (id_matters && load_be16(header + 4) !=
+                        static_cast<std::uint16_t>(load_be16(frame.header.data() + 4) + frame.packets)) {
+    return false;
+  }
+  return is_partial || are_checksums_right(view);
 }
 
 bool Coalescer::may_begin(const FlowPacket& packet) const {
@@ -135,14 +182,16 @@ void Coalescer::join(Frame& frame, const FlowPacket& packet) {
   if (packet.payload_bytes < frame.first.payload_bytes || ends_frame(packet) || is_full) write(frame);
 }
 
-void Coalescer::open(const FlowPacket& packet, const IpView& view, std::uint32_t origin) {
-  if (view.data != slot(spare_)) std::memmove(slot(spare_), view.data, view.total_bytes);
+void Coalescer::open(const FlowPacket& packet, const IpView& view, std::uint32_t origin, bool is_partial) {
   Frame& frame = frames_[spare_];
   frame.is_open = true;
+  frame.is_partial = is_partial;
+  frame.lead = lead_;
   frame.origin = origin;
+  frame.start = static_cast<std::size_t>(view.data - slot(spare_));
   frame.touched = ++serial_;
   frame.first = packet;
-  std::memcpy(frame.header.data(), slot(spare_), packet.header_bytes);
+  std::memcpy(frame.header.data(), view.data, packet.header_bytes);
   frame.bytes = view.total_bytes;
   frame.packets = 1;
   frame.tcp_flags = packet.tcp_flags;
@@ -151,49 +200,44 @@ void Coalescer::open(const FlowPacket& packet, const IpView& view, std::uint32_t
   take_spare();
 }
 
-/// As it came: its checksum is whatever its sender computed.
-void Coalescer::write_alone(const IpView& view) {
-  std::uint8_t* at = slot(spare_);
-  if (view.data != at) std::memmove(at, view.data, view.total_bytes);
-  sink_.write_frame({}, {at, view.total_bytes}, 1);
+/// As it came: its checksum is whatever its sender computed, or for the kernel to compute.
+void Coalescer::write_alone(const IpView& view, bool is_partial) {
+  const MutableByteView packet{slot(spare_) + (view.data - slot(spare_)), view.total_bytes};
+  tun::VnetHeader header;
+  if (is_partial) header = ask_for_checksum(packet, view.header_bytes, view.protocol);
+  sink_.write_frame(header, packet, 1);
 }
 
 void Coalescer::write(Frame& frame) {
-  std::uint8_t* ip = slot(index_of(frame));
+  std::uint8_t* ip = begin_of(frame);
   frame.is_open = false;
   --open_frames_;
-  if (frame.packets == 1) {
-    sink_.write_frame({}, {ip, frame.bytes}, 1);
-    return;
-  }
   const FlowPacket& first = frame.first;
-  const bool is_v4 = first.ip_bytes == kIpv4HeaderBytes;
-  const std::size_t l4_bytes = frame.bytes - first.ip_bytes;
-  std::uint8_t* l4 = ip + first.ip_bytes;
-  if (is_v4) {
-    store_be16(ip + 2, static_cast<std::uint16_t>(frame.bytes));
-    write_ipv4_checksum(ip, kIpv4HeaderBytes);
-  } else {
-    store_be16(ip + 4, static_cast<std::uint16_t>(l4_bytes));
-  }
-  if (first.is_tcp()) {
-    l4[kTcpFlagsOffset] = frame.tcp_flags;
-  } else {
-    store_be16(l4 + 4, static_cast<std::uint16_t>(l4_bytes));
-  }
-  const std::size_t field = first.is_tcp() ? kTcpChecksumOffset : kUdpChecksumOffset;
-  ChecksumSum sum;
-  sum.add_pseudo_header(ip, is_v4, first.key.protocol, static_cast<std::uint32_t>(l4_bytes));
-  store_be16(l4 + field, sum.partial());
-
+  const MutableByteView packet{ip, frame.bytes};
   tun::VnetHeader header;
-  header.flags = vnet::kNeedsChecksum;
-  header.gso_type = !first.is_tcp() ? vnet::kGsoUdpL4 : is_v4 ? vnet::kGsoTcpV4 : vnet::kGsoTcpV6;
-  header.header_bytes = first.header_bytes;
-  header.gso_bytes = static_cast<std::uint16_t>(first.payload_bytes);
-  header.checksum_start = first.ip_bytes;
-  header.checksum_offset = static_cast<std::uint16_t>(field);
-  sink_.write_frame(header, {ip, frame.bytes}, frame.packets);
+  if (frame.packets > 1) {
+    const bool is_v4 = first.ip_bytes == kIpv4HeaderBytes;
+    const auto l4_bytes = static_cast<std::uint16_t>(frame.bytes - first.ip_bytes);
+    std::uint8_t* l4 = ip + first.ip_bytes;
+    if (is_v4) {
+      store_be16(ip + 2, static_cast<std::uint16_t>(frame.bytes));
+      write_plain_ipv4_checksum(ip);
+    } else {
+      store_be16(ip + 4, l4_bytes);
+    }
+    if (first.is_tcp()) {
+      l4[kTcpFlagsOffset] = frame.tcp_flags;
+    } else {
+      store_be16(l4 + 4, l4_bytes);
+    }
+    header = ask_for_checksum(packet, first.ip_bytes, first.key.protocol);
+    header.gso_type = !first.is_tcp() ? vnet::kGsoUdpL4 : is_v4 ? vnet::kGsoTcpV4 : vnet::kGsoTcpV6;
+    header.header_bytes = first.header_bytes;
+    header.gso_bytes = static_cast<std::uint16_t>(first.payload_bytes);
+  } else if (frame.is_partial) {
+    header = ask_for_checksum(packet, first.ip_bytes, first.key.protocol);
+  }
+  sink_.write_frame(header, packet, frame.packets);
 }
 
 void Coalescer::write_between(const AddressKey& source, const AddressKey& destination) {
@@ -206,7 +250,7 @@ void Coalescer::write_between(const AddressKey& source, const AddressKey& destin
 void Coalescer::restore_tail() {
   if (!covered_) return;
   const std::size_t header = covered_->first.header_bytes;
-  std::memcpy(slot(index_of(*covered_)) + covered_->bytes - header, tail_.data(), header);
+  std::memcpy(end_of(*covered_) - header, tail_.data(), header);
   covered_ = nullptr;
 }
 

@@ -45,9 +45,14 @@ class Coalescer {
   /// Room for one packet of up to `most` (<= kMostBytes) bytes. `origin` says who sends it (a guess at its
   /// flow).
   MutableByteView prepare(std::size_t most, std::uint32_t origin);
-  /// The packet that `view` found at the start of the prepared room is good: joins it, opens a frame, or
-  /// writes it.
-  void commit(const IpView& view, std::uint32_t origin);
+  /// The same for the plaintext of a compact message, which holds a packet's L4 part behind a few bytes.
+  MutableByteView prepare_compact(std::size_t most, std::uint32_t origin);
+  /// After prepare_compact(): where an IP header of `ip_bytes` goes to stand in front of the L4 part found at
+  /// `l4`. The L4 part may be moved for that.
+  std::uint8_t* place_header(std::uint8_t* l4, std::size_t l4_bytes, std::size_t ip_bytes);
+  /// The packet that `view` found in the prepared room is good: joins it, opens a frame, or writes it.
+  /// `is_partial`: its TCP or UDP checksum (at least that header is there) is left to us or the kernel.
+  void commit(const IpView& view, std::uint32_t origin, bool is_partial = false);
   /// What was prepared is not wanted.
   void abandon() { restore_tail(); }
   /// Writes every open frame, oldest first: at the end of a burst.
@@ -58,11 +63,16 @@ class Coalescer {
  private:
   static constexpr std::size_t kSlots = kOpenFrames + 1;  ///< one is always free for the next packet
   static constexpr std::size_t kSlotBytes = kMostBytes + 4096;
+  /// In front of a compact message's plaintext, for the header that it leaves out.
+  static constexpr std::size_t kHeadroom = 64;
   static constexpr std::size_t kMostHeaderBytes = 100;
 
   struct Frame {
     bool is_open = false;
+    bool is_partial = false;  ///< none of its packets has a checksum
+    std::uint8_t lead = 1;    ///< what stood in front of the L4 part in the first packet's compact message
     std::uint32_t origin = 0;
+    std::size_t start = 0;      ///< where it begins in its slot
     std::uint64_t touched = 0;  ///< serial of the last packet: larger is newer
     FlowPacket first;
     std::array<std::uint8_t, kMostHeaderBytes>
@@ -73,14 +83,17 @@ class Coalescer {
   };
 
   std::uint8_t* slot(std::size_t index) { return memory_.data() + index * kSlotBytes; }
+  std::uint8_t* begin_of(const Frame& frame) { return slot(index_of(frame)) + frame.start; }
+  std::uint8_t* end_of(const Frame& frame) { return begin_of(frame) + frame.bytes; }
   std::size_t index_of(const Frame& frame) const { return static_cast<std::size_t>(&frame - frames_.data()); }
   Frame* guess(std::uint32_t origin, std::size_t most);
+  std::uint8_t* cover_tail(Frame& frame);
   Frame* find(const FlowKey& key);
-  bool can_join(const Frame& frame, const FlowPacket& packet, const std::uint8_t* header) const;
+  bool can_join(const Frame& frame, const FlowPacket& packet, const IpView& view, bool is_partial) const;
   bool may_begin(const FlowPacket& packet) const;
   void join(Frame& frame, const FlowPacket& packet);
-  void open(const FlowPacket& packet, const IpView& view, std::uint32_t origin);
-  void write_alone(const IpView& view);
+  void open(const FlowPacket& packet, const IpView& view, std::uint32_t origin, bool is_partial);
+  void write_alone(const IpView& view, bool is_partial);
   void write(Frame& frame);
   void write_between(const AddressKey& source, const AddressKey& destination);
   void restore_tail();
@@ -98,6 +111,8 @@ class Coalescer {
   // Between prepare() and commit(): the frame whose tail is covered, and what it was.
   Frame* covered_ = nullptr;
   std::array<std::uint8_t, kMostHeaderBytes> tail_;
+  const std::uint8_t* compact_begin_ = nullptr;  ///< of the room that prepare_compact() gave
+  std::uint8_t lead_ = 1;                        ///< what place_header() found in front of the L4 part
 };
 
 }  // namespace causeway::packet

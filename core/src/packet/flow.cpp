@@ -6,7 +6,7 @@
 
 namespace causeway::packet {
 
-std::optional<FlowPacket> FlowPacket::parse(const IpView& view) {
+std::optional<FlowPacket> FlowPacket::parse(const IpView& view, bool is_partial) {
   if (view.is_fragment || view.has_options() || (view.protocol != kTcp && view.protocol != kUdp))
     return std::nullopt;
   const ByteView l4 = view.payload();
@@ -29,8 +29,8 @@ std::optional<FlowPacket> FlowPacket::parse(const IpView& view) {
                            (packet.tcp_flags & ~(kTcpAck | kTcpPsh | kTcpFin)) == 0;
   } else {
     // Without a checksum of its own it would be given one; with bytes behind the datagram they would be lost.
-    packet.is_plain_data = packet.payload_bytes > 0 && load_be16(l4.data() + kUdpChecksumOffset) != 0 &&
-                           load_be16(l4.data() + 4) == l4.size();
+    const bool has_checksum = is_partial || load_be16(l4.data() + kUdpChecksumOffset) != 0;
+    packet.is_plain_data = packet.payload_bytes > 0 && has_checksum && load_be16(l4.data() + 4) == l4.size();
   }
   return packet;
 }

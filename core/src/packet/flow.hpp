@@ -30,7 +30,8 @@ struct FlowPacket {
   bool is_tcp() const { return key.protocol == 6; }
   /// nullopt for anything without ports right behind a plain IP header: other protocols, fragments, IPv4
   /// options, IPv6 extension headers, lengths that lie.
-  static std::optional<FlowPacket> parse(const IpView& view);
+  /// `is_partial`: its checksum is yet to be computed.
+  static std::optional<FlowPacket> parse(const IpView& view, bool is_partial = false);
 };
 
 /// True when the headers of two packets of one flow differ in nothing but lengths, IPv4 ID, sequence number,

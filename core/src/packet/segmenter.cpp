@@ -2,12 +2,20 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "packet/checksum.hpp"
 #include "packet/tcp_udp.hpp"
 #include "packet/vnet.hpp"
 
 namespace causeway::packet {
+
+Segmenter::Segmenter(MutableByteView packet, const IpView& view)
+    : packet_(packet),
+      is_v4_(view.is_v4),
+      first_id_(view.is_v4 ? load_be16(packet.data() + 4) : std::uint16_t{0}),
+      ip_header_bytes_(view.header_bytes),
+      ip_bytes_(view.header_bytes) {}
 
 std::optional<Segmenter> Segmenter::make(const tun::VnetHeader& header, MutableByteView packet,
                                          const IpView& view) {
@@ -19,11 +27,31 @@ std::optional<Segmenter> Segmenter::make(const tun::VnetHeader& header, MutableB
     if (!fits) return std::nullopt;
     made.kind_ = gso_type == vnet::kGsoUdpL4 ? Kind::udp : Kind::tcp;
     if (!made.prepare_split(header, view)) return std::nullopt;
+    // A super-packet has no checksum of its own; behind extension headers only a whole packet can say so.
+    made.is_partial_ = made.ip_bytes_ == view.header_bytes;
   } else if (header.flags & vnet::kNeedsChecksum) {
-    if (header.checksum_start < view.header_bytes) return std::nullopt;
-    if (!complete_checksum(made.packet_, header.checksum_start, header.checksum_offset)) return std::nullopt;
+    if (!made.prepare_checksum(header, view)) return std::nullopt;
   }
   return made;
+}
+
+bool Segmenter::prepare_checksum(const tun::VnetHeader& header, const IpView& view) {
+  if (header.checksum_start < view.header_bytes ||
+      std::size_t{header.checksum_start} + header.checksum_offset + 2 > packet_.size()) {
+    return false;
+  }
+  is_unfinished_ = true;
+  checksum_start_ = header.checksum_start;
+  checksum_offset_ = header.checksum_offset;
+  const std::size_t l4_bytes = packet_.size() - view.header_bytes;
+  const bool is_tcp = view.protocol == kTcp && checksum_offset_ == kTcpChecksumOffset;
+  // What the receiver computes covers the length that IP says.
+  const bool is_udp = view.protocol == kUdp && checksum_offset_ == kUdpChecksumOffset &&
+                      l4_bytes >= kUdpHeaderBytes &&
+                      load_be16(packet_.data() + view.header_bytes + 4) == l4_bytes;
+  is_partial_ = checksum_start_ == view.header_bytes && !view.is_fragment &&
+                ((is_tcp && l4_bytes >= kTcpHeaderBytes) || is_udp);
+  return true;
 }
 
 bool Segmenter::prepare_split(const tun::VnetHeader& header, const IpView& view) {
@@ -50,23 +78,40 @@ bool Segmenter::prepare_split(const tun::VnetHeader& header, const IpView& view)
 MutableByteView Segmenter::next() {
   if (kind_ == Kind::single) {
     at_ = 1;
+    if (std::exchange(is_unfinished_, false)) complete_checksum(packet_, checksum_start_, checksum_offset_);
     return packet_;
   }
-  const std::size_t begin = at_ * segment_payload_;
-  const std::size_t payload = std::min(segment_payload_, packet_.size() - header_bytes_ - begin);
-  std::uint8_t* segment = packet_.data() + begin;
-  const std::size_t total = header_bytes_ + payload;
-
+  std::size_t total = 0;
+  std::uint8_t* segment = place_next(&total);
   std::memcpy(segment, header_.data(), header_bytes_);
   write_ip_header(segment, total);
-  if (kind_ == Kind::tcp) {
-    write_tcp_header(segment + ip_bytes_);
-  } else {
-    store_be16(segment + ip_bytes_ + 4, static_cast<std::uint16_t>(total - ip_bytes_));
-  }
+  write_l4_header(segment + ip_bytes_, total - ip_bytes_);
   write_l4_checksum(segment, total);
   ++at_;
   return {segment, total};
+}
+
+MutableByteView Segmenter::next_l4() {
+  if (!is_partial_) return next().subspan(ip_header_bytes_);
+  if (kind_ == Kind::single) {
+    at_ = 1;
+    store_be16(packet_.data() + checksum_start_ + checksum_offset_, 0);
+    return packet_.subspan(ip_header_bytes_);
+  }
+  std::size_t total = 0;
+  std::uint8_t* l4 = place_next(&total) + ip_bytes_;
+  std::memcpy(l4, header_.data() + ip_bytes_, header_bytes_ - ip_bytes_);
+  write_l4_header(l4, total - ip_bytes_);
+  store_be16(l4 + (kind_ == Kind::tcp ? kTcpChecksumOffset : kUdpChecksumOffset), 0);
+  ++at_;
+  return {l4, total - ip_bytes_};
+}
+
+/// Where the next segment's header goes: in front of its payload.
+std::uint8_t* Segmenter::place_next(std::size_t* total_bytes) {
+  const std::size_t begin = at_ * segment_payload_;
+  *total_bytes = header_bytes_ + std::min(segment_payload_, packet_.size() - header_bytes_ - begin);
+  return packet_.data() + begin;
 }
 
 void Segmenter::write_ip_header(std::uint8_t* to, std::size_t total_bytes) const {
@@ -79,7 +124,8 @@ void Segmenter::write_ip_header(std::uint8_t* to, std::size_t total_bytes) const
   write_ipv4_checksum(to, ip_bytes_);
 }
 
-void Segmenter::write_tcp_header(std::uint8_t* l4) const {
+void Segmenter::write_l4_header(std::uint8_t* l4, std::size_t l4_bytes) const {
+  if (kind_ == Kind::udp) return store_be16(l4 + 4, static_cast<std::uint16_t>(l4_bytes));
   store_be32(l4 + 4, static_cast<std::uint32_t>(load_be32(l4 + 4) + at_ * segment_payload_));
   std::uint8_t& flags = l4[kTcpFlagsOffset];
   if (at_ > 0) flags &= static_cast<std::uint8_t>(~kTcpCwr);  // RFC 3168 §6.1.2: said once

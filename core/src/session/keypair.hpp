@@ -8,6 +8,7 @@
 #include "base/time.hpp"
 #include "crypto/aead.hpp"
 #include "crypto/keys.hpp"
+#include "session/replay_window.hpp"
 
 namespace causeway::session {
 
@@ -33,7 +34,8 @@ enum class OpenError : std::uint8_t {
 
 struct Opened {
   OpenError error = OpenError::none;
-  std::size_t length = 0;  ///< plaintext bytes written, padding included; 0 is a keepalive
+  std::size_t length = 0;     ///< plaintext bytes written, padding included; 0 is a keepalive
+  std::uint64_t counter = 0;  ///< the packet number, of messages that were good
 };
 
 inline constexpr std::size_t kDataHeaderBytes = 16;  ///< type, reserved, receiver index, counter
@@ -42,8 +44,28 @@ inline constexpr std::size_t kPaddingMultiple = 16;
 /// What a type-4 message is longer than its padded plaintext.
 inline constexpr std::size_t kDataOverheadBytes = kDataHeaderBytes + kTagBytes;
 
-/// One pair of transport keys with its send counter and replay window. Owned and used by one data loop alone.
-/// Never allocates after construction.
+// A compact message, between Causeway nodes that both announce it, integers little-endian:
+//
+//   0          1                     4                     8
+//  +----------+---------------------+---------------------+----------------------+----------------+
+//  | 0x80     | receiver index,     | packet number,      | sealed: header       | tag (16 bytes) |
+//  |          | low 24 bits         | low 32 bits         | replacement, L4 part |                |
+//  +----------+---------------------+---------------------+----------------------+----------------+
+//
+// No associated data: the number is in the nonce and the index selects the key. Its keys are derived from the
+// transport keys, so that the two formats never share a key, and it counts by itself.
+inline constexpr std::uint8_t kCompactType = 0x80;
+inline constexpr std::size_t kCompactMessageHeaderBytes = 8;
+inline constexpr std::size_t kCompactOverheadBytes = kCompactMessageHeaderBytes + kTagBytes;
+/// The bits of a receiver index that a compact message carries.
+inline constexpr std::uint32_t kCompactIndexMask = 0xffffff;
+/// Whose session this message claims to be of; only for messages of at least kCompactOverheadBytes.
+inline std::uint32_t compact_index(ByteView message) {
+  return std::uint32_t{message[1]} | std::uint32_t{message[2]} << 8 | std::uint32_t{message[3]} << 16;
+}
+
+/// One pair of transport keys with the send counters and replay windows of both formats. Owned and used by
+/// one data loop alone. Never allocates after construction.
 class Keypair {
  public:
   explicit Keypair(const KeypairMaterial& material);
@@ -54,7 +76,7 @@ class Keypair {
   std::uint32_t local_index() const { return local_index_; }
   bool is_initiator() const { return is_initiator_; }
   SteadyTime created() const { return created_; }
-  std::uint64_t messages_sent() const { return send_counter_; }
+  std::uint64_t messages_sent() const { return stock_->counter + (compact_ ? compact_->counter : 0); }
 
   /// False once REJECT_AFTER_TIME or REJECT_AFTER_MESSAGES is reached: nothing may be sealed any more.
   bool may_send(SteadyTime now) const;
@@ -76,16 +98,35 @@ class Keypair {
   /// window moves only when the tag was right. On any error `out` holds garbage and nothing has changed.
   Opened open(ByteView message, MutableByteView out, SteadyTime now);
 
+  /// Which format the peer is to be sent: compact if both announced it, unless the newest authentic message
+  /// under this keypair was of type 4 (its sender knows less of us than we of it).
+  bool sends_compact() const { return sends_compact_; }
+  /// Both as above, for compact messages; without padding, and for seal_compact() only if sends_compact().
+  static constexpr std::size_t compact_bytes(std::size_t plaintext_bytes) {
+    return kCompactOverheadBytes + plaintext_bytes;
+  }
+  std::size_t seal_compact(ByteView plaintext, MutableByteView out);
+  Opened open_compact(ByteView message, MutableByteView out, SteadyTime now);
+
  private:
-  struct Ciphers;
-  struct Window;
+  /// One message format: its ciphers, send counter and replay window.
+  struct Format {
+    Format(crypto::AeadAlgorithm algorithm, const crypto::SymmetricKey& send,
+           const crypto::SymmetricKey& receive)
+        : sealer(algorithm, send), opener(algorithm, receive) {}
+    crypto::AeadSealer sealer;
+    crypto::AeadOpener opener;
+    std::uint64_t counter = 0;
+    ReplayWindow<8192> seen;
+  };
+  Opened open(Format& format, std::uint64_t counter, ByteView sealed, MutableByteView out, SteadyTime now);
+
   std::uint32_t local_index_;
   std::uint32_t remote_index_;
   bool is_initiator_;
+  bool sends_compact_ = false;
   SteadyTime created_;
-  std::uint64_t send_counter_ = 0;
-  std::unique_ptr<Ciphers> ciphers_;
-  std::unique_ptr<Window> window_;
+  std::unique_ptr<Format> stock_, compact_;
 };
 
 /// The previous, current and next keypair of one peer, with WireGuard's rules of which one sends: an
@@ -98,8 +139,12 @@ class KeypairSlots {
   std::optional<std::uint32_t> install(const KeypairMaterial& material, std::optional<std::uint32_t>* second);
   /// The keypair that seals now; null when there is none that may send.
   Keypair* sender(SteadyTime now);
+  /// The one that would, whatever the time; null without any.
+  const Keypair* newest() const { return current_ ? current_.get() : next_.get(); }
   /// The keypair that a message names by our index; null when it is none of the three.
   Keypair* receiver(std::uint32_t local_index);
+  /// The same by the low 24 bits.
+  Keypair* compact_receiver(std::uint32_t index);
   /// To be called after each successful open. True when this made a waiting keypair the current one: the peer
   /// has confirmed the handshake. `*dropped` gets the index of the keypair that went away, if one did.
   bool on_opened(std::uint32_t local_index, std::optional<std::uint32_t>* dropped);

@@ -45,6 +45,13 @@ Keypair* KeypairSlots::receiver(std::uint32_t local_index) {
   return nullptr;
 }
 
+Keypair* KeypairSlots::compact_receiver(std::uint32_t index) {
+  for (auto* slot : {&current_, &next_, &previous_}) {
+    if (*slot && ((*slot)->local_index() & kCompactIndexMask) == index) return slot->get();
+  }
+  return nullptr;
+}
+
 bool KeypairSlots::on_opened(std::uint32_t local_index, std::optional<std::uint32_t>* dropped) {
   if (dropped) dropped->reset();
   if (!next_ || next_->local_index() != local_index) return false;
