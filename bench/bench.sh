@@ -117,7 +117,7 @@ measure_turns() {
   for ((round = 1; round <= rounds; round++)); do
     for system in $systems; do
       printf '  round %d of %d: %s%s\n' "$round" "$rounds" "$system" "$(time_left $done)" >&4
-      attempt start turn
+      attempt turn turn
       stop_all
       rm -f "$lab_dir"/log/*
       done=$((done + 1))
@@ -162,6 +162,6 @@ mkdir -p "$(dirname "$json")"
 describe_run >"$json"
 report=("$bench_source/report.py" "$json" --plot "${plot:-${json%.json}.svg}")
 [[ -z $publish ]] || report+=(--publish "$lab_root/docs/performance.md")
-"$python" "${report[@]}"
+"$python" -B "${report[@]}"
 # What root made is for whoever called.
 [[ -z ${SUDO_UID:-} ]] || chown "$SUDO_UID:${SUDO_GID:-$SUDO_UID}" "$json" "${plot:-${json%.json}.svg}"

@@ -1,5 +1,5 @@
 #!/bin/bash
-# profile.sh [SYSTEM [SECONDS [CPU EVENT]]]: called by `./run bench profile`. Where the CPU time of both daemons goes
+# profile.sh [SYSTEM [SECONDS [PERF EVENT]]]: called by `./run bench profile`. Where the CPU time of both daemons goes
 # under one TCP stream: perf by symbol, then by call tree from the top. The recording stays in build/bench.
 source "$(dirname "$0")/../tests/lab/lab.sh"
 source "$(dirname "$0")/turn.sh"
@@ -22,7 +22,10 @@ perf record -q -e "$event" -F 1999 -g -p "$pids" -o "$recording" -- sleep "$seco
 wait_until 10 "iperf3 ends" is_stopped iperf
 grep -E 'sender|receiver' "$lab_dir/log/iperf" || tail -n 3 "$lab_dir/log/iperf"
 
-report() { perf report -i "$recording" --stdio -g none "$@" 2>/dev/null | grep -vE '^(#|$)'; }
+# Frames without a name are what the unwinder made of registers.
+report() {
+  perf report -i "$recording" --stdio -g none "$@" 2>/dev/null | grep -vE '^(#|$)|0x[0-9a-f]+' | sed 's/ *-  *- *$//'
+}
 printf '\nBy symbol, %% of the two daemons:\n\n'
 report --no-children --sort symbol --percent-limit 0.7
 printf '\nBy what was called, with everything below it:\n\n'

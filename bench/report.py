@@ -20,13 +20,16 @@ def number(value, digits=2):
     return NOTHING if value is None else f"{value:,.{digits}f}"
 
 
-def table(samples, first, columns, systems=None):
-    """columns: (heading, function from a system's name to its cell)."""
-    yield "| " + " | ".join([first] + [heading for heading, _ in columns]) + " |"
+def table(samples, heading, columns, first=""):
+    """columns: (heading, function from a system's name to its cell). Nothing at all when nothing of it was measured."""
+    rows = [[samples.systems[name]["title"]] + [cell(name) for _, cell in columns] for name in samples.systems]
+    if not any(character.isdigit() for row in rows for character in "".join(row[1:])):
+        return
+    if heading:
+        yield heading + "\n"
+    yield "| " + " | ".join([first] + [text for text, _ in columns]) + " |"
     yield "|---" * (len(columns) + 1) + "|"
-    for name in systems or samples.systems:
-        cells = [samples.systems[name]["title"]] + [cell(name) for _, cell in columns]
-        yield "| " + " | ".join(cells) + " |"
+    yield from ("| " + " | ".join(row) + " |" for row in rows)
     yield ""
 
 
@@ -52,8 +55,12 @@ class Cells:
     def ratio(self, other, figure, digits=2):
         return lambda name: number(self.samples.ratio(name, other, figure), digits)
 
-    def pair(self, first, second, digits, between=" / "):
-        return lambda name: between.join(number(self.samples.median(name, figure), digits) for figure in (first, second))
+    def pair(self, first, second, digits):
+        def cell(name):
+            values = [self.samples.median(name, figure) for figure in (first, second)]
+            return NOTHING if values == [None, None] else " / ".join(number(value, digits) for value in values)
+
+        return cell
 
     def percent(self, figure):
         def cell(name):
@@ -64,14 +71,12 @@ class Cells:
 
 
 def tcp_tables(samples, cells):
-    yield "TCP by iperf3, Gbit/s there / back:\n"
-    yield from table(samples, "", [
+    yield from table(samples, "TCP by iperf3, Gbit/s there / back:", [
         ("1 stream", cells.pair("tcp1_out", "tcp1_back", 2)),
         ("4 streams", cells.pair("tcp4_out", "tcp4_back", 2)),
         ("16 streams", cells.pair("tcp16_out", "tcp16_back", 2)),
     ])
-    yield "TCP, one stream there:\n"
-    yield from table(samples, "", [
+    yield from table(samples, "TCP, one stream there:", [
         ("Gbit/s (range)", cells.with_range("tcp1_out")),
         ("of raw veth", cells.ratio("veth", "tcp1_out")),
         ("of wireguard-go", cells.ratio("wireguard_go", "tcp1_out", 1)),
@@ -82,18 +87,16 @@ def tcp_tables(samples, cells):
 
 
 def udp_table(samples, cells):
-    yield "UDP under overload, thousand datagrams received per second (offered):\n"
-
     def cell(size):
         received, offered = cells.median(f"udp{size}_received", 0), cells.median(f"udp{size}_offered", 0)
         return lambda name: NOTHING if received(name) == NOTHING else f"{received(name)} ({offered(name)})"
 
-    yield from table(samples, "", [(f"{size} B", cell(size)) for size in (64, 512, 1400)])
+    yield from table(samples, "UDP under overload, thousand datagrams received per second (offered):",
+                     [(f"{size} B", cell(size)) for size in (64, 512, 1400)])
 
 
 def latency_table(samples, cells):
-    yield "Ping, ms:\n"
-    yield from table(samples, "", [
+    yield from table(samples, "Ping, ms:", [
         ("idle p50 / p99", cells.pair("ping_idle_p50", "ping_idle_p99", 3)),
         ("under one full TCP stream p50 / p99", cells.pair("ping_loaded_p50", "ping_loaded_p99", 2)),
         ("lost then", cells.percent("ping_loaded_lost")),
@@ -102,8 +105,7 @@ def latency_table(samples, cells):
 
 
 def cost_table(samples, cells):
-    yield "What it costs beside CPU:\n"
-    yield from table(samples, "", [
+    yield from table(samples, "What it costs beside CPU:", [
         ("Ethernet bytes sent per TCP payload byte", cells.median("wire_ratio", 4)),
         ("largest resident memory of a daemon, MB", cells.median("memory_mb", 1)),
     ])
@@ -117,7 +119,7 @@ def contact_line(samples):
 
 
 def systems_table(samples):
-    yield from table(samples, "system", [
+    yield from table(samples, "What was compared:", [
         ("version", lambda name: samples.systems[name]["version"]),
         ("settings", lambda name: samples.systems[name]["settings"]),
     ])

@@ -48,7 +48,7 @@ begin_turn() {
 first_reply() {
   local target=10.20.0.1
   [[ $address != "$cable2" ]] || target=$cable1
-  on client2 ping -q -n -i 0.01 -c 1 -w 20 $target >"$lab_dir/log/ping" || fail "no reply within 20 s"
+  on client2 ping -q -n -i 0.01 -c 1 -w 20 $target >"$lab_dir/log/ping" || { fail "no reply within 20 s"; return 1; }
 }
 
 # ---- what the systems' files use ----------------------------------------------------------------------------
