@@ -122,6 +122,18 @@ void BaseManager::mark_default_routes() {
   }
 }
 
+BaseManager::Offloads BaseManager::offloads() const {
+  Offloads offloads;
+  for (const auto& [id, sockets] : open_) {
+    for (const auto& base : sockets) {
+      ++offloads.sockets;
+      offloads.segmenting += base->socket().uses_gso();
+      offloads.coalescing += base->socket().uses_gro();
+    }
+  }
+  return offloads;
+}
+
 dataplane::UdpBase* BaseManager::find(net::BaseId base) const {
   const auto at = open_.find(base);
   return at == open_.end() ? nullptr : at->second.front().get();

@@ -41,6 +41,11 @@ class BaseManager {
   /// Takes effect at the next update().
   void set_policy(CandidatePolicy policy) { policy_ = std::move(policy); }
   const peer::LocalBases& bases() const { return bases_; }
+  /// How many sockets there are, and how many of them send and receive several datagrams at once.
+  struct Offloads {
+    unsigned sockets = 0, segmenting = 0, coalescing = 0;
+  };
+  Offloads offloads() const;
   /// What the control thread sends by; null once it is gone.
   dataplane::UdpBase* find(net::BaseId base) const;
 

@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 #include <unordered_map>
 
+#include "crypto/aead_support.hpp"
 #include "daemon/friend_methods.hpp"
 #include "daemon/ping_operation.hpp"
 #include "dataplane/forwarder.hpp"
@@ -108,6 +109,27 @@ Result<Json> plugins(ControlTarget& target, const Json&) {
   return protocol::success(std::move(list));
 }
 
+std::string cipher_text(crypto::AeadAlgorithm algorithm) {
+  std::string text(crypto::aead_algorithm_name(algorithm));
+  text += " by ";
+  return text += crypto::aead_implementation_name(crypto::resolve(algorithm));
+}
+
+/// What packets are made with here, of all that can be switched off or be missing.
+Json data_plane_report(ControlTarget& target) {
+  const OffloadsInUse offloads = target.offloads();
+  return {
+      {"loops", target.data_plane().loops()},
+      {"abilities", target.node().abilities()},
+      {"aes", cipher_text(crypto::AeadAlgorithm::aes_256_gcm)},
+      {"aes_in_hardware", crypto::aes_is_in_hardware()},
+      {"tun", {{"checksum", offloads.tun.checksum}, {"tso", offloads.tun.tso}, {"uso", offloads.tun.uso}}},
+      {"udp",
+       {{"sockets", offloads.udp.sockets},
+        {"segmenting", offloads.udp.segmenting},
+        {"coalescing", offloads.udp.coalescing}}}};
+}
+
 Result<Json> metrics(ControlTarget& target, const Json&) {
   Json drops = Json::object();
   for (std::size_t i = 0; i < dataplane::kDropReasons; ++i) {
@@ -122,6 +144,10 @@ Result<Json> metrics(ControlTarget& target, const Json&) {
              {"tx_bytes", traffic.tx_bytes.load(std::memory_order_relaxed)},
              {"rx_packets", traffic.rx_packets.load(std::memory_order_relaxed)},
              {"rx_bytes", traffic.rx_bytes.load(std::memory_order_relaxed)}};
+    if (peer->has_keypair()) {
+      row["format"] = peer->compact() ? "compact" : "wireguard";
+      row["cipher"] = cipher_text(peer->compact().value_or(crypto::AeadAlgorithm::chacha20_poly1305));
+    }
     if (const ice::Agent* agent = peer->agent()) {
       row["checks_sent"] = agent->counters().checks_sent;
       row["checks_received"] = agent->counters().checks_received;
@@ -141,6 +167,7 @@ Result<Json> metrics(ControlTarget& target, const Json&) {
                                   {"handshakes_blocked", counters.handshakes_blocked},
                                   {"impostors", counters.impostors},
                                   {"cookies_sent", counters.cookies_sent}}},
+                                {"data_plane", data_plane_report(target)},
                                 {"peers", std::move(peers)}});
 }
 

@@ -2,17 +2,25 @@
 
 #include <functional>
 
+#include "daemon/base_manager.hpp"
 #include "daemon/control_socket.hpp"
 #include "dataplane/data_plane.hpp"
 #include "node/node.hpp"
 #include "node/node_report.hpp"
 #include "plugin/host.hpp"
+#include "tun/tun_device.hpp"
 
 namespace boost::asio {
 class io_context;
 }
 
 namespace causeway::daemon {
+
+/// Of those that were asked for, what the kernel and the NICs have.
+struct OffloadsInUse {
+  tun::TunOffloads tun;
+  BaseManager::Offloads udp;
+};
 
 /// What the control socket's methods act on. Control thread.
 class ControlTarget {
@@ -22,6 +30,7 @@ class ControlTarget {
   virtual plugin::Host& plugins() = 0;
   virtual const dataplane::DataPlane& data_plane() const = 0;
   virtual node::InterfaceFacts interface() const = 0;
+  virtual OffloadsInUse offloads() const = 0;
   virtual boost::asio::io_context& context() = 0;
   virtual Now now() const = 0;
   /// Obeys what the node asks for after a wish.

@@ -15,6 +15,7 @@
 #include "base/log.hpp"
 #include "base/overloaded.hpp"
 #include "base/random.hpp"
+#include "crypto/aead_support.hpp"
 #include "daemon/base_manager.hpp"
 #include "daemon/capabilities.hpp"
 #include "daemon/control_methods.hpp"
@@ -85,6 +86,7 @@ class Daemon final : public ControlTarget {
   plugin::Host& plugins() override { return plugins_; }
   const dataplane::DataPlane& data_plane() const override { return data_; }
   node::InterfaceFacts interface() const override { return {nic_.name(), nic_.mtu()}; }
+  OffloadsInUse offloads() const override { return {nic_.offloads(), bases_.offloads()}; }
   asio::io_context& context() override { return context_; }
   Now now() const override { return read_clocks(); }
   void on_left(std::function<void()> done) override { left_.push_back(std::move(done)); }
@@ -438,6 +440,8 @@ int run_daemon(DaemonOptions options) {
   auto state = store::StateDirectory::open(options.directory, random);
   if (!state) return fail(state.error());
   if (const auto enrolled = enrol(*state, options.join_token); !enrolled) return fail(enrolled.error());
+  if (options.config.data_plane.aes == AesChoice::openssl)
+    crypto::set_default_aead_implementation(crypto::AeadImplementation::openssl);
 
   const DataPlaneConfig& wished = options.config.data_plane;
   const unsigned loops = dataplane::loops_to_run(wished.loops, std::thread::hardware_concurrency());

@@ -32,6 +32,7 @@ class VirtualNic {
   std::vector<tun::TunDevice*> queues();
   const std::string& name() const { return queues_.front()->name(); }
   std::uint16_t mtu() const { return mtu_; }
+  tun::TunOffloads offloads() const { return queues_.front()->offloads(); }
 
  private:
   using Queues = std::vector<std::unique_ptr<tun::LinuxTun>>;

@@ -17,13 +17,6 @@ session::LocalKeys session_keys_of(const store::NodeKeys& keys) {
   return {keys.session, crypto::derive_public(keys.session)};
 }
 
-std::vector<std::string> abilities_of(const Node::Options& options) {
-  std::vector<std::string> abilities{std::string{protocol::ability::kWireguard}};
-  if (options.compact) abilities.emplace_back(protocol::ability::kCompact);
-  if (options.aes_256_gcm) abilities.emplace_back(protocol::ability::kAes);
-  return abilities;
-}
-
 }  // namespace
 
 std::string_view to_string(NodeStatus status) {
@@ -65,6 +58,13 @@ NodeStatus Node::status() const {
     default:
       return NodeStatus::offline;
   }
+}
+
+std::vector<std::string> Node::abilities() const {
+  std::vector<std::string> abilities{std::string{protocol::ability::kWireguard}};
+  if (options_.compact) abilities.emplace_back(protocol::ability::kCompact);
+  if (options_.aes_256_gcm) abilities.emplace_back(protocol::ability::kAes);
+  return abilities;
 }
 
 const peer::Peer* Node::find_peer(std::string_view name_or_address) const {
@@ -134,7 +134,7 @@ void Node::make_link(Now now) {
                                    .identity_public = identity_,
                                    .session_key = session_keys_.public_key,
                                    .record_serial = state_.record_serial,
-                                   .abilities = abilities_of(options_)},
+                                   .abilities = abilities()},
       random_);
   link_->set_candidates(candidates_.ranked(), now);
   link_->start(now);

@@ -110,6 +110,8 @@ class Node {
   std::optional<net::IpAddress> virtual_address() const {
     return state_.virtual_address ? state_.virtual_address : options_.static_address;
   }
+  /// As our record announces them.
+  std::vector<std::string> abilities() const;
   const CandidateBook& candidates() const { return candidates_; }
   const peer::LocalBases& bases() const { return bases_; }
   const std::map<dataplane::PeerId, std::unique_ptr<peer::Peer>>& peers() const { return peers_; }

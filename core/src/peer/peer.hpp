@@ -160,6 +160,9 @@ class Peer {
   const std::string& state_reason() const { return state_reason_; }
   const ice::Agent* agent() const { return agent_.get(); }
   const PeerPaths& paths() const { return paths_; }
+  /// A session was agreed on and not let go; compact(): the cipher of its compact messages, none: type 4.
+  bool has_keypair() const { return agreed_.has_value(); }
+  std::optional<crypto::AeadAlgorithm> compact() const { return agreed_ ? agreed_->compact : std::nullopt; }
   const std::optional<dataplane::DataPath>& data_path() const { return data_path_; }
   const dataplane::PeerCounters& counters() const { return *counters_; }
   std::uint8_t loop() const { return loop_; }
