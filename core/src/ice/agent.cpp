@@ -171,6 +171,16 @@ Agent::Agent(Role role, std::uint64_t tiebreaker, Credentials local, Options opt
 
 Agent::~Agent() = default;
 
+void Agent::set_former_generation(const Credentials& local,
+                                  const std::vector<std::string>& past_remote_ufrags) {
+  State& s = *state_;
+  if (local.ufrag != s.local.ufrag) s.former = local;
+  for (const std::string& ufrag : past_remote_ufrags) {
+    s.past_ufrags.push_back(ufrag);
+    if (s.past_ufrags.size() > kMaxPastUfrags) s.past_ufrags.pop_front();
+  }
+}
+
 bool Agent::add_local_candidate(const Candidate& candidate, Now now) {
   State& s = *state_;
   if (candidate.base == net::BaseId::none || !is_usable_candidate(candidate)) return false;
@@ -272,6 +282,32 @@ bool Agent::add_remote_candidate(const Candidate& candidate, Now now) {
   return true;
 }
 
+bool Agent::add_remembered_pair(net::BaseId base, const net::Endpoint& remote, Now now) {
+  State& s = *state_;
+  const Candidate* local = s.locals.representative(base);
+  if (local == nullptr) return false;
+  CandidatePair* pair = s.checklist.find(base, remote);
+  if (pair == nullptr) {
+    Candidate candidate;
+    candidate.type = CandidateType::peer_reflexive;
+    candidate.protocol = counterpart(local->protocol);
+    candidate.address = remote;
+    candidate.priority = recommended_priority(CandidateType::peer_reflexive, 65535);
+    if (!is_usable_candidate(candidate) || !can_pair(*local, candidate)) return false;
+    const auto* entry = s.remotes.find(remote, candidate.protocol);
+    if (entry == nullptr) entry = s.insert_remote(candidate, false);
+    if (entry == nullptr) return false;
+    pair = s.checklist.form(*local, entry->candidate, s.role, true);
+    if (pair == nullptr) return false;
+  }
+  if (pair->was_valid) return true;
+  pair->was_valid = true;
+  if (pair->state == PairState::frozen || pair->state == PairState::failed) pair->state = PairState::waiting;
+  if (pair->state == PairState::waiting) s.checklist.trigger(pair->id);
+  s.settle(now.steady);
+  return true;
+}
+
 void Agent::set_end_of_candidates(Now now) {
   state_->end_of_candidates = true;
   state_->settle(now.steady);
@@ -310,6 +346,7 @@ void Agent::on_send_failed(net::BaseId base, const net::Endpoint& to, Now now) {
     s.nomination.on_failed(pair->id);
     s.invalidate(*pair, now.steady);
     pair->state = PairState::failed;
+    if (pair->was_valid && !pair->next_probe) s.consent.on_invalidated(*pair, now.steady);
   }
   s.settle(now.steady);
 }
@@ -344,6 +381,12 @@ const Credentials& Agent::local_credentials() const { return state_->local; }
 
 std::optional<std::string> Agent::remote_ufrag() const {
   return state_->remote ? std::optional(state_->remote->ufrag) : std::nullopt;
+}
+
+std::vector<std::string> Agent::past_remote_ufrags(std::size_t most) const {
+  const auto& past = state_->past_ufrags;
+  const std::size_t skipped = past.size() - std::min(most, past.size());
+  return {past.begin() + static_cast<std::ptrdiff_t>(skipped), past.end()};
 }
 
 std::vector<PairView> Agent::pairs() const {

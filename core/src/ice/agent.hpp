@@ -134,6 +134,10 @@ class Agent {
   Agent(const Agent&) = delete;
   Agent& operator=(const Agent&) = delete;
 
+  /// What an earlier generation of ours was called, kept over a restart: checks of a peer that has not heard
+  /// of the new one are answered and tell its ufrag, until it has used ours. `past_remote_ufrags` are the
+  /// peer's earlier ones, as past_remote_ufrags() told them: never news again.
+  void set_former_generation(const Credentials& local, const std::vector<std::string>& past_remote_ufrags);
   /// Every origin of candidates enters here, at any time. A redundant one (§5.1.3) is ignored: false.
   bool add_local_candidate(const Candidate& candidate, Now now);
   /// The address is gone: pairs of this base are removed, transactions forgotten.
@@ -143,6 +147,9 @@ class Agent {
   void set_remote_credentials(const Credentials& remote, Now now);
   /// False: refused (cap reached, not a usable unicast address, redundant).
   bool add_remote_candidate(const Candidate& candidate, Now now);
+  /// A pair that worked in an earlier generation: checked first, and probed as one that was valid in this
+  /// one. False: no candidate of this base, not a usable address, or no room.
+  bool add_remembered_pair(net::BaseId base, const net::Endpoint& remote, Now now);
   /// RFC 8838 §13: both ends' lists are complete. Without it, patience counts again from the newest
   /// candidate.
   void set_end_of_candidates(Now now);
@@ -169,6 +176,8 @@ class Agent {
   AgentState state() const;
   const Credentials& local_credentials() const;
   std::optional<std::string> remote_ufrag() const;
+  /// The peer's earlier generations, newest last, at most `most`.
+  std::vector<std::string> past_remote_ufrags(std::size_t most) const;
   std::vector<PairView> pairs() const;
   std::optional<PairView> pair(PairId id) const;
   std::vector<Candidate> local_candidates() const;

@@ -1,5 +1,5 @@
 // A check of the peer, from the wire to the triggered-check queue:
-//   1  USERNAME starts with our ufrag          (unknown: counted, no answer)
+//   1  USERNAME starts with our ufrag, or our former one   (unknown: counted, no answer)
 //   2  MESSAGE-INTEGRITY and FINGERPRINT       (wrong: counted, no answer)
 //   3  authentic from here: unknown comprehension-required attributes get 420
 //   4  role conflict: one side switches, or the request gets 487
@@ -27,16 +27,18 @@ void Agent::State::on_request(net::BaseId base, const net::Endpoint& from, ByteV
     return;
   }
   const std::size_t colon = username->find(':');
-  if (colon == std::string_view::npos || username->substr(0, colon) != local.ufrag) {
+  const Credentials* own = colon == std::string_view::npos ? nullptr : named_by(username->substr(0, colon));
+  if (!own) {
     ++counters.unauthentic;
     return;
   }
+  const std::string password = own->password;
   std::string sender(username->substr(colon + 1));
   if (sender.empty() || sender.size() > kMaxUfragBytes) {
     ++counters.malformed;
     return;
   }
-  const auto request = stun::parse_binding_request(message, local.password);
+  const auto request = stun::parse_binding_request(message, password);
   const auto answer = [&](Bytes bytes) { emit(SendStun{base, from, std::move(bytes), std::nullopt}); };
   if (!request) {
     switch (request.error()) {
@@ -52,17 +54,18 @@ void Agent::State::on_request(net::BaseId base, const net::Endpoint& from, ByteV
     }
     ++counters.malformed;
     answer(stun::encode_binding_error(stun::peek_header(message)->transaction,
-                                      stun::error_code::kUnknownAttribute, local.password,
+                                      stun::error_code::kUnknownAttribute, password,
                                       stun::unknown_required_attributes(message)));
     return;
   }
 
   ++counters.checks_received;
+  if (own == &local) former.reset();
   if (!resolves_role_conflict(*request)) {
-    answer(stun::encode_binding_error(request->transaction, stun::error_code::kRoleConflict, local.password));
+    answer(stun::encode_binding_error(request->transaction, stun::error_code::kRoleConflict, password));
     return;
   }
-  answer(stun::encode_binding_success(request->transaction, from, local.password));
+  answer(stun::encode_binding_success(request->transaction, from, password));
 
   if (!remote || sender != remote->ufrag) {
     on_unknown_ufrag(std::move(sender), base, from, *request);
@@ -71,6 +74,11 @@ void Agent::State::on_request(net::BaseId base, const net::Endpoint& from, ByteV
   } else {
     accept_check(base, from, *request, now);
   }
+}
+
+const Credentials* Agent::State::named_by(std::string_view ufrag) const {
+  if (ufrag == local.ufrag) return &local;
+  return former && ufrag == former->ufrag ? &*former : nullptr;
 }
 
 // A replay of the peer's last generation, kept by someone on the way, must not look like a restart.

@@ -44,6 +44,8 @@ struct Agent::State {
 
   // ---- agent_requests.cpp ----
   void on_request(net::BaseId base, const net::Endpoint& from, ByteView message, SteadyTime now);
+  /// Ours that the receiver's half of a USERNAME names; nullptr: none.
+  const Credentials* named_by(std::string_view ufrag) const;
   void on_unknown_ufrag(std::string ufrag, net::BaseId base, const net::Endpoint& from,
                         const stun::BindingRequest& request);
   bool resolves_role_conflict(const stun::BindingRequest& request);
@@ -85,6 +87,7 @@ struct Agent::State {
   const Options options;
   RandomSource& random;
   std::optional<Credentials> remote;
+  std::optional<Credentials> former;  ///< of our last generation: until the peer uses this one
   std::deque<std::string>
       past_ufrags;  ///< of the peer's earlier generations: replays of them restart nothing
   std::deque<std::string> learnt_ufrags;  ///< told by RemoteUfragLearnt

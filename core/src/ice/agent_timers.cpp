@@ -142,7 +142,9 @@ void Agent::State::on_deadline(CheckTransaction& transaction, SteadyTime now) {
   if (pair != nullptr) {
     switch (transaction.kind) {
       case CheckTransaction::Kind::check:
-        if (pair->check == transaction.id) fail_check(*pair);
+        if (pair->check != transaction.id) break;
+        fail_check(*pair);
+        if (pair->was_valid && !pair->is_valid) consent.on_invalidated(*pair, now);
         break;
       case CheckTransaction::Kind::nominating:
         nomination.on_failed(pair->id);

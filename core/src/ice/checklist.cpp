@@ -66,6 +66,10 @@ void Checklist::unfreeze(const std::string& foundation) {
 }
 
 void Checklist::unfreeze_idle_foundations() {
+  const bool has_frozen = std::any_of(pairs_.begin(), pairs_.end(), [](const auto& entry) {
+    return entry.second.state == PairState::frozen;
+  });
+  if (!has_frozen) return;  // most of the time, and this is called at every event
   std::set<std::string> busy;
   std::set<std::string> proven;
   std::map<std::string, CandidatePair*> highest;

@@ -150,8 +150,9 @@ class World {
       if (is_done()) return true;
       std::optional<SteadyTime> next;
       if (!packets_.empty()) next = packets_.begin()->first.first;
+      timeouts_.clear();
       for (const auto& terminal : terminals_) {
-        const auto timeout = terminal->agent->next_timeout();
+        const auto timeout = timeouts_.emplace_back(terminal->agent->next_timeout());
         if (timeout && (!next || *timeout < *next)) next = timeout;
       }
       if (!next || *next > end) {
@@ -162,10 +163,12 @@ class World {
       spins_ = *next <= time_ ? spins_ + 1 : 0;
       if (spins_ > 10000) throw std::runtime_error("an agent spins");
       time_ = std::max(time_, *next);
-      if (!packets_.empty() && packets_.begin()->first.first <= time_) deliver_next();
-      for (const auto& terminal : terminals_) {
-        const auto timeout = terminal->agent->next_timeout();
-        if (timeout && *timeout <= time_) terminal->agent->on_timeout(now());
+      const bool is_packet_due = !packets_.empty() && packets_.begin()->first.first <= time_;
+      if (is_packet_due) deliver_next();
+      for (std::size_t i = 0; i < terminals_.size(); ++i) {
+        // Only a packet can have changed it.
+        const auto timeout = is_packet_due ? terminals_[i]->agent->next_timeout() : timeouts_[i];
+        if (timeout && *timeout <= time_) terminals_[i]->agent->on_timeout(now());
       }
     }
   }
@@ -281,6 +284,7 @@ class World {
   std::vector<std::unique_ptr<Nat>> nats_;
   std::vector<std::unique_ptr<Terminal>> terminals_;
   std::map<std::pair<SteadyTime, std::uint64_t>, Packet> packets_;
+  std::vector<std::optional<SteadyTime>> timeouts_;  ///< of the terminals, at the moment at hand
   std::uint64_t sequence_ = 0;
   std::uint32_t last_base_ = 0;
   unsigned spins_ = 0;
