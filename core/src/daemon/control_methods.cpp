@@ -194,6 +194,7 @@ Result<Json> buffers(ControlTarget& target, const Json&) {
     loops.push_back(std::move(loop));
   }
   rows["loops"] = std::move(loops);
+  rows["handed_over_bytes"]["dropped"] = dropped(dataplane::DropReason::loop_queue_full);
   rows["stun"]["dropped"] = dropped(dataplane::DropReason::control_queue_full);
   rows["handshakes"]["dropped"] = dropped(dataplane::DropReason::handshake_queue_full);
   rows["staged_bytes"] = {{"used", nullptr},

@@ -35,7 +35,7 @@ DataLoop::DataLoop(tun::TunDevice& tun, ControlChannel& channel, DropCounters& d
     : tun_(tun),
       channel_(channel),
       port_(port),
-      forwarder_(tun, channel, drops, options),
+      forwarder_(tun, channel, drops, options, port),
       receive_buffer_(std::make_unique<std::uint8_t[]>(kReceiveBytes)) {}
 
 DataLoop::~DataLoop() { stop(); }
@@ -118,10 +118,13 @@ void DataLoop::run_turn(Now now, std::span<const epoll_event> ready) {
 
 void DataLoop::take_handed_over(Now now) {
   port_->take(kOperationsPerTurn, [&](const HandoverLabel& label, MutableByteView bytes) {
-    if (label.kind != HandoverLabel::Kind::datagram) return;
-    ReceivedBatch batch = label.origin;
-    batch.bytes = bytes;
-    forwarder_.on_received(batch, now);
+    if (label.kind == HandoverLabel::Kind::frame) {
+      forwarder_.on_foreign_frame(label.header, bytes, now);
+    } else {
+      ReceivedBatch batch = label.origin;
+      batch.bytes = bytes;
+      forwarder_.on_received(batch, now);
+    }
   });
 }
 

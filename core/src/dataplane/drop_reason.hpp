@@ -22,6 +22,7 @@ namespace causeway::dataplane {
   X(no_path,               "the path went away while the packet was on its way")                       \
   X(send_failed,           "the real NIC refused a datagram")                                          \
   X(send_would_block,      "the real NIC's send buffer was full")                                      \
+  X(loop_queue_full,       "handed to the data loop that owns the peer: its queue was full")            \
   X(udp_unknown_class,     "received: neither STUN, ChannelData nor a message of ours")                \
   X(control_queue_full,    "received: STUN faster than it can be answered")                            \
   X(handshake_queue_full,  "received: handshake messages faster than they can be answered")            \

@@ -15,10 +15,12 @@ constexpr std::uint32_t key_of(net::BaseId id) { return static_cast<std::uint32_
 Forwarder::Forwarder(tun::TunDevice& tun, EventSink& events, DropCounters& drops)
     : Forwarder(tun, events, drops, Options{}) {}
 
-Forwarder::Forwarder(tun::TunDevice& tun, EventSink& events, DropCounters& drops, const Options& options)
+Forwarder::Forwarder(tun::TunDevice& tun, EventSink& events, DropCounters& drops, const Options& options,
+                     Handover* handover)
     : tun_(tun),
       events_(events),
       drops_(drops),
+      handover_(handover),
       writer_(tun, drops),
       coalescer_(writer_, writer_.offloads()),
       stage_budget_{.most_bytes = options.most_staged_bytes},
@@ -144,11 +146,11 @@ void Forwarder::check_implied(Peer& peer) {
 
 // ---- waiting packets ----
 
-/// A destination that somebody has from here on: what waits for it moves to that peer's stage.
+/// A destination that somebody has from here on: what waits for it moves to that peer's stage, or loop.
 void Forwarder::adopt_unresolved(Now now) {
   unresolved_.remove_if([&](Unresolved::Destination& destination) {
     Peer* peer = find_peer(table_.find(destination.address));
-    if (!peer) return false;
+    if (!peer) return give_away_stage(destination, now);
     drops_.add(DropReason::stage_full, peer->stage.append(destination.stage));
     drain_stage(*peer, now);
     if (!peer->stage.empty()) want_session(*peer, now);
@@ -175,6 +177,10 @@ void Forwarder::handle(RefuseDestination&& command, Now now) {
 
 void Forwarder::on_timeout(Now now) {
   say_again(now);
+  if (give_away_again_at_ && *give_away_again_at_ <= now.steady) {
+    give_away_again_at_.reset();
+    adopt_unresolved(now);
+  }
   if (!next_expiry_ || *next_expiry_ > now.steady) return;
   std::size_t expired = unresolved_.expire(now.steady);
   next_expiry_ = unresolved_.deadline();
@@ -188,8 +194,11 @@ void Forwarder::on_timeout(Now now) {
 }
 
 std::optional<SteadyTime> Forwarder::next_timeout() const {
-  if (!next_expiry_) return say_again_at_;
-  return say_again_at_ ? std::min(*next_expiry_, *say_again_at_) : next_expiry_;
+  std::optional<SteadyTime> next = next_expiry_;
+  for (const auto& other : {say_again_at_, give_away_again_at_}) {
+    if (other && (!next || *other < *next)) next = other;
+  }
+  return next;
 }
 
 // ---- look-ups ----

@@ -12,6 +12,7 @@
 #include "dataplane/event_sink.hpp"
 #include "dataplane/flat_table.hpp"
 #include "dataplane/forwarding_table.hpp"
+#include "dataplane/handover.hpp"
 #include "dataplane/messages.hpp"
 #include "dataplane/peer.hpp"
 #include "dataplane/pieces.hpp"
@@ -31,8 +32,8 @@ namespace causeway::dataplane {
 /// keypairs, paths and addresses as it is told by commands; it chooses none of them. Owned by one data loop
 /// and used by its thread alone; everything given to the constructor is borrowed and outlives it.
 ///
-/// The way out is in send.cpp, the way in in receive.cpp; commands and time are in forwarder.cpp. In steady
-/// state nothing here allocates.
+/// The way out is in send.cpp, the way in in receive.cpp; commands and time are in forwarder.cpp, what goes
+/// to other loops in hand_over.cpp. In steady state nothing here allocates.
 class Forwarder {
  public:
   struct Options {
@@ -40,7 +41,9 @@ class Forwarder {
     std::size_t most_unresolved = 256;          ///< destinations that nobody has yet
   };
   Forwarder(tun::TunDevice& tun, EventSink& events, DropCounters& drops);
-  Forwarder(tun::TunDevice& tun, EventSink& events, DropCounters& drops, const Options& options);
+  /// `handover`: how to reach the other loops; null when there are none.
+  Forwarder(tun::TunDevice& tun, EventSink& events, DropCounters& drops, const Options& options,
+            Handover* handover = nullptr);
   ~Forwarder();
   Forwarder(const Forwarder&) = delete;
   Forwarder& operator=(const Forwarder&) = delete;
@@ -56,9 +59,15 @@ class Forwarder {
   /// Reads, seals and sends; nothing is held back when it returns.
   TunState on_tun_readable(Now now);
 
-  /// One receive of a data socket. Opened packets may be held until flush().
+  /// A frame that another loop read, whose destination is a peer of this loop; used up. May be held until
+  /// flush().
+  void on_foreign_frame(const tun::VnetHeader& header, MutableByteView frame, Now now);
+
+  /// One receive of a data socket, or what another loop received for a session of this one. Opened packets
+  /// may be held until flush().
   void on_received(const ReceivedBatch& batch, Now now);
-  /// Writes what on_received() holds: at the end of each burst, before the loop sleeps.
+  /// Writes and sends what on_received() and on_foreign_frame() hold: at the end of each burst, before the
+  /// loop sleeps.
   void flush(Now now);
 
   void on_timeout(Now now);
@@ -70,6 +79,7 @@ class Forwarder {
  private:
   static constexpr Duration kSayAgain = 1s;
   static constexpr Duration kEventRetry = 50ms;
+  static constexpr Duration kGiveAwayRetry = 5ms;
   static constexpr std::size_t kReadHeadroom = 64;  ///< in front of what is read, for longer headers
   static constexpr std::size_t kMostControlBytes = 1500;
 
@@ -104,7 +114,8 @@ class Forwarder {
   void want_session(Peer& peer, Now now);
 
   // ---- send.cpp ----
-  void on_frame(const tun::VnetHeader& header, MutableByteView frame, Now now);
+  enum class Origin : std::uint8_t { own_queue, another_loop };
+  void on_frame(const tun::VnetHeader& header, MutableByteView frame, Origin origin, Now now);
   bool may_leave(const packet::IpView& view);
   void stage_unresolved(const packet::IpView& view, packet::Segmenter& segmenter, Now now);
   void stage_for(Peer& peer, packet::Segmenter& segmenter, Now now);
@@ -132,6 +143,15 @@ class Forwarder {
   void tell_unreachable(const packet::IpView& view, Now now);
   void tell_too_big(const packet::IpView& view, std::size_t mtu, Now now);
 
+  // ---- hand_over.cpp ----
+  /// The loop that owns the peer of this address, if it is another one.
+  std::optional<unsigned> other_owner(const packet::AddressKey& address) const;
+  void on_absent_peer(const tun::VnetHeader& header, MutableByteView frame, Origin origin,
+                      const packet::IpView& view, packet::Segmenter& segmenter, Now now);
+  /// True when all of it is on its way to another loop, or was already.
+  bool give_away_stage(Unresolved::Destination& destination, Now now);
+  void on_unknown_index(const ReceivedBatch& batch, ByteView message, std::uint32_t index);
+
   // ---- receive.cpp ----
   void on_control_datagram(ControlDatagram::Class kind, const ReceivedBatch& batch, ByteView datagram);
   void on_data(const ReceivedBatch& batch, ByteView message, Now now);
@@ -153,6 +173,7 @@ class Forwarder {
   tun::TunDevice& tun_;
   EventSink& events_;
   DropCounters& drops_;
+  Handover* handover_;
   TunWriter writer_;
   packet::Coalescer coalescer_;
   packet::IcmpLimiter icmp_limiter_;
@@ -164,7 +185,8 @@ class Forwarder {
   FlatTable<std::shared_ptr<Carrier>> carriers_;  ///< by BaseId
   ForwardingTable table_;
   Pieces pieces_;
-  std::optional<SteadyTime> next_expiry_;  ///< no staged packet expires before it
+  std::optional<SteadyTime> next_expiry_;         ///< no staged packet expires before it
+  std::optional<SteadyTime> give_away_again_at_;  ///< a queue to another loop was full
 
   std::vector<std::uint8_t> read_buffer_;
   std::vector<std::uint8_t> icmp_buffer_;

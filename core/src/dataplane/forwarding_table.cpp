@@ -17,7 +17,7 @@ ForwardingTable::ForwardingTable(const ForwardingSnapshot& snapshot) {
   for (const auto& entry : snapshot.entries) {
     if (entry.peer == PeerId::none) continue;
     const Block block = block_of(entry.prefix);
-    insert(block, entry.peer);
+    insert(block, entry);
     (entry.prefix.address.is_v4() ? lengths_v4_ : lengths_v6_).push_back(block.bits);
   }
   for (auto* lengths : {&lengths_v4_, &lengths_v6_}) {
@@ -26,16 +26,16 @@ ForwardingTable::ForwardingTable(const ForwardingSnapshot& snapshot) {
   }
 }
 
-PeerId ForwardingTable::find(const AddressKey& address) const {
+const ForwardingTable::Slot* ForwardingTable::slot_of(const AddressKey& address) const {
   for (const std::uint8_t bits : address.is_v4() ? lengths_v4_ : lengths_v6_) {
     const AddressKey base = address.masked(bits);
     for (std::size_t at = home(base, bits);; at = (at + 1) & (slots_.size() - 1)) {
       const Slot& slot = slots_[at];
       if (slot.peer == PeerId::none) break;
-      if (slot.base == base && slot.bits == bits) return slot.peer;
+      if (slot.base == base && slot.bits == bits) return &slot;
     }
   }
-  return PeerId::none;
+  return nullptr;
 }
 
 bool ForwardingTable::is_on_link(const AddressKey& address) const {
@@ -61,13 +61,13 @@ std::size_t ForwardingTable::home(const AddressKey& base, std::uint8_t bits) con
   return (base.hash() + bits * 0x9e3779b97f4a7c15u) & (slots_.size() - 1);
 }
 
-void ForwardingTable::insert(const Block& block, PeerId peer) {
+void ForwardingTable::insert(const Block& block, const ForwardingEntry& entry) {
   std::size_t at = home(block.base, block.bits);
   while (slots_[at].peer != PeerId::none &&
          !(slots_[at].base == block.base && slots_[at].bits == block.bits)) {
     at = (at + 1) & (slots_.size() - 1);
   }
-  slots_[at] = {block.base, block.bits, peer};
+  slots_[at] = {block.base, block.bits, entry.loop, entry.peer};
 }
 
 }  // namespace causeway::dataplane

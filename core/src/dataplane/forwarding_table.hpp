@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "dataplane/messages.hpp"
@@ -16,7 +17,15 @@ class ForwardingTable {
   explicit ForwardingTable(const ForwardingSnapshot& snapshot);
 
   /// The peer whose longest prefix holds `address`; none.
-  PeerId find(const packet::AddressKey& address) const;
+  PeerId find(const packet::AddressKey& address) const {
+    const Slot* slot = slot_of(address);
+    return slot ? slot->peer : PeerId::none;
+  }
+  /// The data loop that owns that peer; nullopt when there is none.
+  std::optional<unsigned> find_loop(const packet::AddressKey& address) const {
+    const Slot* slot = slot_of(address);
+    return slot ? std::optional<unsigned>{slot->loop} : std::nullopt;
+  }
   bool is_local(const packet::AddressKey& address) const {
     for (const auto& local : local_) {
       if (local == address) return true;
@@ -38,12 +47,14 @@ class ForwardingTable {
   struct Slot {
     packet::AddressKey base;
     std::uint8_t bits = 0;
+    std::uint8_t loop = 0;
     PeerId peer = PeerId::none;  ///< none: empty
   };
 
   static Block block_of(const net::Prefix& prefix);
   std::size_t home(const packet::AddressKey& base, std::uint8_t bits) const;
-  void insert(const Block& block, PeerId peer);
+  const Slot* slot_of(const packet::AddressKey& address) const;
+  void insert(const Block& block, const ForwardingEntry& entry);
 
   std::vector<Slot> slots_;
   std::vector<std::uint8_t> lengths_v4_, lengths_v6_;  ///< in use, longest first

@@ -4,6 +4,7 @@
 //   2  demultiplex by first bytes        classify
 //   3  not for the data plane            on_control_datagram: copied to the control thread
 //   4  receiver index to peer, keypair   on_data, on_compact
+//                                        not of this loop: on_unknown_index, in hand_over.cpp
 //   5  open, replay window               on_data (type 4), on_compact: straight to where the coalescer wants
 //   it
 //   ---- above this line nothing has changed but drop counters ----
@@ -93,7 +94,7 @@ void Forwarder::on_data(const ReceivedBatch& batch, ByteView message, Now now) {
   const std::uint32_t index = packet::load_le32(message.data() + 4);
   Peer* const* found = indices_.find(index_key(index));
   session::Keypair* keypair = found ? (*found)->keys.receiver(index) : nullptr;
-  if (!keypair) return drops_.add(DropReason::unknown_index);
+  if (!keypair) return on_unknown_index(batch, message, index);
   Peer& peer = **found;
   // 5
   const auto origin = static_cast<std::uint32_t>(peer.id);
@@ -122,7 +123,7 @@ void Forwarder::on_compact(const ReceivedBatch& batch, ByteView message, Now now
   const std::uint32_t index = session::compact_index(message);
   Peer* const* found = indices_.find(index_key(index));
   session::Keypair* keypair = found ? (*found)->keys.compact_receiver(index) : nullptr;
-  if (!keypair) return drops_.add(DropReason::unknown_index);
+  if (!keypair) return on_unknown_index(batch, message, index);
   Peer& peer = **found;
   const std::uint32_t local_index = keypair->local_index();
   // 5
@@ -272,6 +273,7 @@ void Forwarder::notice_move(Peer& peer, const ReceivedBatch& batch) {
 
 // 9
 void Forwarder::flush(Now now) {
+  flush_run(now);
   coalescer_.flush();
   coalescer_.set_options(writer_.offloads());
   say_again(now);

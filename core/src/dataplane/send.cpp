@@ -4,6 +4,7 @@
 //   2  parse it, is it ours to send?     may_leave
 //   3  look up who has the destination   on_frame
 //   4  nobody, or no way to him yet      stage_unresolved, stage_for: wait, and ask
+//      a peer of another data loop       on_absent_peer, in hand_over.cpp
 //   5  cut it into packets of the wire   packet::Segmenter, in place
 //   6  in which form, and does it fit?   send_frame, send_oversized
 //   7  take the counter and seal         seal_compact, seal_stock: straight into the send buffer
@@ -52,13 +53,13 @@ Forwarder::TunState Forwarder::on_tun_readable(Now now) {
           read.status == tun::TunDevice::ReadResult::Status::closed ? TunState::closed : TunState::drained;
       break;
     }
-    on_frame(read.header, buffer.first(std::min(read.bytes, buffer.size())), now);
+    on_frame(read.header, buffer.first(std::min(read.bytes, buffer.size())), Origin::own_queue, now);
   }
   flush_run(now);
   return state;
 }
 
-void Forwarder::on_frame(const tun::VnetHeader& header, MutableByteView frame, Now now) {
+void Forwarder::on_frame(const tun::VnetHeader& header, MutableByteView frame, Origin origin, Now now) {
   // 2
   const auto view = packet::IpView::parse(frame);
   if (!view) return drops_.add(DropReason::tun_malformed);
@@ -68,7 +69,7 @@ void Forwarder::on_frame(const tun::VnetHeader& header, MutableByteView frame, N
   if (!segmenter) return drops_.add(DropReason::tun_malformed);
   // 3
   Peer* peer = find_peer(table_.find(view->destination));
-  if (!peer) return stage_unresolved(*view, *segmenter, now);
+  if (!peer) return on_absent_peer(header, frame, origin, *view, *segmenter, now);
   // 4
   session::Keypair* keypair = sender_of(*peer, now);
   if (!keypair) return stage_for(*peer, *segmenter, now);

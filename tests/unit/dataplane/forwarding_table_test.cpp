@@ -58,7 +58,7 @@ TEST(ForwardingTable, EqualsALinearSearch) {
       const auto block = net::Prefix::containing(random_address(v4), length);
       const bool known = std::any_of(snapshot.entries.begin(), snapshot.entries.end(),
                                      [&](const auto& entry) { return entry.prefix == block; });
-      if (!known) snapshot.entries.push_back({block, PeerId{i}});
+      if (!known) snapshot.entries.push_back({block, PeerId{i}, static_cast<std::uint8_t>(i % 7)});
     }
     const ForwardingTable table(snapshot);
     for (int probe = 0; probe < 500; ++probe) {
@@ -70,6 +70,9 @@ TEST(ForwardingTable, EqualsALinearSearch) {
           best = entry.prefix.length, expected = entry.peer;
       }
       ASSERT_EQ(table.find(AddressKey::of(address)), expected) << address.to_string();
+      const auto loop = table.find_loop(AddressKey::of(address));
+      ASSERT_EQ(loop.has_value(), expected != PeerId::none);
+      ASSERT_EQ(loop.value_or(99), loop ? static_cast<std::uint32_t>(expected) % 7 : 99);
     }
   }
 }
