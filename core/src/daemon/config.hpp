@@ -97,7 +97,7 @@ struct Config {
   std::string tun = "cw0";
   std::uint16_t listen_port = 0;  ///< 0: any, then the same after each restart
   std::string log_level = "info";
-  std::uint16_t mtu = 1420;
+  std::uint16_t mtu = 1467;
   std::vector<net::Endpoint> stun_servers;  ///< beside those of the address server
   CandidatePolicy candidates;
   PluginConfig plugins;

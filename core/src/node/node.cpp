@@ -10,7 +10,7 @@
 namespace causeway::node {
 namespace {
 
-/// What stock WireGuard leaves of 1,500 over IPv6; wg-quick's default.
+/// What stock WireGuard leaves of 1,500 over IPv6; wg-quick's default, and less than our NIC's.
 constexpr std::uint16_t kWireguardMtu = 1420;
 
 session::LocalKeys session_keys_of(const store::NodeKeys& keys) {
