@@ -17,6 +17,21 @@ using dataplane::PeerId;
 
 constexpr net::BaseId kBase{7};
 
+/// What the checks compare with, read once.
+struct KnownAddresses {
+  net::IpAddress own_v4 = *net::IpAddress::parse("10.10.0.101");
+  net::IpAddress own_v6 = *net::IpAddress::parse("fd00::101");
+  net::IpAddress friend_v4 = *net::IpAddress::parse("10.10.0.102");
+  net::IpAddress hostile_v4 = *net::IpAddress::parse("10.10.0.103");
+  net::IpAddress hostile_v6 = *net::IpAddress::parse("fd00::103");
+  net::Prefix hostile_net = *net::Prefix::parse("10.30.0.0/24");
+
+  bool is_hostile(const net::IpAddress& address) const {
+    return address == hostile_v4 || address == hostile_v6 || hostile_net.contains(address);
+  }
+};
+const KnownAddresses kKnown;
+
 /// The other end of a session of ours: friendly, or hostile under its own right key.
 struct FarEnd {
   PeerId id;
@@ -61,14 +76,8 @@ class Household {
       tell(dataplane::InstallPeerKeypair{peer->id, peer->ours});
       set_path(*peer, 1500);
     }
-    dataplane::ForwardingSnapshot table;
-    table.local_addresses = {*net::IpAddress::parse("10.10.0.101"), *net::IpAddress::parse("fd00::101")};
-    table.on_link = {*net::Prefix::parse("10.10.0.0/24"), *net::Prefix::parse("fd00::/64")};
-    table.entries = {{*net::Prefix::parse("10.10.0.102/32"), friend_.id},
-                     {*net::Prefix::parse("10.10.0.103/32"), hostile_.id},
-                     {*net::Prefix::parse("10.30.0.0/24"), hostile_.id},
-                     {*net::Prefix::parse("fd00::103/128"), hostile_.id}};
-    tell(dataplane::SetForwarding{std::make_shared<const dataplane::ForwardingSnapshot>(table)});
+    static const auto table = forwarding();
+    tell(dataplane::SetForwarding{table});
   }
 
   void act(Input& input) {
@@ -87,8 +96,9 @@ class Household {
       case 2: {
         const PacketSpec spec = packet_to(input);
         if ((what & 16) != 0) {
-          tun_.put(
-              causeway::testing::build_super_frame(spec, static_cast<std::uint16_t>(1 + input.byte() * 8)));
+          // At most 64 segments: more are only slower.
+          const std::size_t segment = std::max<std::size_t>(1 + input.byte() * 8u, spec.payload.size() / 64);
+          tun_.put(causeway::testing::build_super_frame(spec, static_cast<std::uint16_t>(segment)));
         } else {
           tun_.put(causeway::testing::build(spec));
         }
@@ -155,12 +165,22 @@ class Household {
     }
     forwarder_.on_tun_readable(now_);
     forwarder_.flush(now_);
-    check_written({});
+    check_written(nullptr);
     check_sent();
     events_.events.clear();
   }
 
  private:
+  std::shared_ptr<const dataplane::ForwardingSnapshot> forwarding() const {
+    dataplane::ForwardingSnapshot table;
+    table.local_addresses = {kKnown.own_v4, kKnown.own_v6};
+    table.on_link = {*net::Prefix::parse("10.10.0.0/24"), *net::Prefix::parse("fd00::/64")};
+    table.entries = {{*net::Prefix::parse("10.10.0.102/32"), friend_.id},
+                     {*net::Prefix::parse("10.10.0.103/32"), hostile_.id},
+                     {kKnown.hostile_net, hostile_.id},
+                     {*net::Prefix::parse("fd00::103/128"), hostile_.id}};
+    return std::make_shared<const dataplane::ForwardingSnapshot>(table);
+  }
   void tell(dataplane::Command command) { forwarder_.apply(std::move(command), now_); }
   void set_path(const FarEnd& peer, std::uint16_t mtu) {
     tell(dataplane::SetPath{peer.id, dataplane::DataPath{kBase, peer.at, mtu}});
@@ -173,7 +193,7 @@ class Household {
     spec.destination = kDestinations[input.below(6)];
     spec.tcp = input.flag();
     spec.dont_fragment = input.flag();
-    spec.payload.assign(input.u16() % 4096, 'o');
+    spec.payload.assign(input.u16() % 2048, 'o');
     return spec;
   }
   void command(Input& input) {
@@ -201,9 +221,8 @@ class Household {
   void receive_from(FarEnd& peer, ByteView plain) {
     Bytes message = peer.seal(plain);
     if (sealed_.size() < 64) sealed_.push_back(message);
-    const bool is_friend = &peer == &friend_;
     receive(std::move(message), 0, false);
-    check_written(is_friend ? "10.10.0.102/32" : "10.10.0.103/32");
+    check_written(&peer);
   }
   void receive(Bytes bytes, std::uint16_t segment, bool check) {
     if (bytes.empty()) return;
@@ -211,25 +230,21 @@ class Household {
     tun_.written.clear();
     forwarder_.on_received({kBase, hostile_.at, bytes, segment}, now_);
     forwarder_.flush(now_);
-    if (check) check_written({});
+    if (check) check_written(nullptr);
   }
 
   /// Whatever reaches the TUN is for us, and from whom it can be: `from`'s own, or anybody's that we know (an
   /// ICMP of ours stands for the destination that it is about).
-  void check_written(std::string_view from) {
+  void check_written(const FarEnd* from) {
     for (const auto& frame : std::exchange(tun_.written, {})) {
       const auto view = packet::IpView::parse(frame.packet);
       require(view && view->total_bytes == frame.packet.size(), "the TUN was given what is no packet");
-      if (from.empty()) continue;
+      if (from == nullptr) continue;
       const net::IpAddress source = view->source.address();
-      const bool is_hostile = from != "10.10.0.102/32";
-      const bool is_theirs = net::Prefix::parse(from)->contains(source) ||
-                             (is_hostile && (net::Prefix::parse("10.30.0.0/24")->contains(source) ||
-                                             source == *net::IpAddress::parse("fd00::103")));
-      require(is_theirs, "a peer spoke as somebody else");
+      require(from == &friend_ ? source == kKnown.friend_v4 : kKnown.is_hostile(source),
+              "a peer spoke as somebody else");
       const net::IpAddress destination = view->destination.address();
-      require(destination == *net::IpAddress::parse("10.10.0.101") ||
-                  destination == *net::IpAddress::parse("fd00::101"),
+      require(destination == kKnown.own_v4 || destination == kKnown.own_v6,
               "a peer was forwarded to somebody else");
     }
   }
@@ -250,9 +265,7 @@ class Household {
         const auto view = packet::IpView::parse(ByteView(plain).first(opened.length));
         require(view.has_value(), "what we sealed is no packet");
         if (!is_hostile) continue;
-        const net::IpAddress to = view->destination.address();
-        require(to == *net::IpAddress::parse("10.10.0.103") || to == *net::IpAddress::parse("fd00::103") ||
-                    net::Prefix::parse("10.30.0.0/24")->contains(to),
+        require(kKnown.is_hostile(view->destination.address()),
                 "a packet for somebody else went to the hostile peer");
       }
     }

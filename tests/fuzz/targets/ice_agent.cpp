@@ -33,6 +33,9 @@ class Crossfire {
     if (input.flag()) world_.introduce(*left_, *right_);
   }
 
+  /// So much was sent that more of it would only be slower.
+  bool is_over() const { return left_->sent.size() + right_->sent.size() > 120; }
+
   void act() {
     const std::uint8_t what = input_.byte();
     ice::Terminal& victim = (what & 16) != 0 ? *right_ : *left_;
@@ -40,8 +43,10 @@ class Crossfire {
     switch (what % 16) {
       case 0:
       case 1:
+        run_for(std::chrono::milliseconds(input_.byte() * 2));
+        break;
       case 2:
-        world_.run_for(std::chrono::milliseconds(input_.byte() * 4));
+        run_for(std::chrono::milliseconds(input_.byte() * 128));
         break;
       case 3: {
         const ByteView raw = input_.piece();
@@ -71,7 +76,7 @@ class Crossfire {
         candidate.type = static_cast<ice::CandidateType>(input_.below(4));
         candidate.address = source();
         candidate.priority = input_.u32();
-        const std::uint16_t many = (what & 32) != 0 ? 300 : 1;
+        const std::uint16_t many = (what & 32) != 0 ? 40 : 1;  // more than the cap
         for (std::uint16_t i = 0; i < many; ++i) {
           candidate.address.port = static_cast<std::uint16_t>(candidate.address.port + 1);
           candidate.priority += 1;
@@ -108,6 +113,9 @@ class Crossfire {
   }
 
  private:
+  void run_for(Duration time) {
+    world_.run_until(time, [this] { return is_over(); });
+  }
   net::Endpoint source() {
     switch (input_.below(5)) {
       case 0:
@@ -158,15 +166,16 @@ class Crossfire {
     }
   }
   void check() {
-    for (const ice::Terminal* terminal : {left_, right_}) {
+    for (std::size_t side = 0; side < 2; ++side) {
+      const ice::Terminal* terminal = side == 0 ? left_ : right_;
       require(terminal->agent->remote_candidates().size() <= 32, "more remote candidates than the cap");
       require(terminal->agent->pairs().size() <= 100, "more pairs than the cap");
       // The third party never answers: few checks a second, whatever anybody says.
-      std::map<net::Endpoint, std::deque<SteadyTime>> sent;
-      std::deque<SteadyTime> in_all;
-      for (const auto& [when, stun] : terminal->sent) {
+      Checks& checks = checks_[side];
+      for (; checks.seen < terminal->sent.size(); ++checks.seen) {
+        const auto& [when, stun] = terminal->sent[checks.seen];
         if (!stun.transaction || stun.to.address != third_party_.address) continue;
-        for (auto [times, most] : {std::pair(&sent[stun.to], 5u), std::pair(&in_all, 15u)}) {
+        for (auto [times, most] : {std::pair(&checks.to_port[stun.to], 5u), std::pair(&checks.in_all, 15u)}) {
           times->push_back(when);
           while (times->front() + std::chrono::seconds(1) <= when)
             times->pop_front();
@@ -176,8 +185,16 @@ class Crossfire {
     }
   }
 
+  /// Checks that one side sent to the third party within a second, up to the `seen`th packet.
+  struct Checks {
+    std::size_t seen = 0;
+    std::map<net::Endpoint, std::deque<SteadyTime>> to_port;
+    std::deque<SteadyTime> in_all;
+  };
+
   Input& input_;
   ice::World world_{1};
+  std::array<Checks, 2> checks_;
   ice::Terminal* left_ = nullptr;
   ice::Terminal* right_ = nullptr;
   std::array<net::BaseId, 2> left_bases_{};
@@ -192,6 +209,6 @@ class Crossfire {
 
 CAUSEWAY_FUZZ_TARGET(ice_agent) {
   Crossfire crossfire(input);
-  for (int step = 0; step < 48 && !input.is_empty(); ++step)
+  for (int step = 0; step < 48 && !input.is_empty() && !crossfire.is_over(); ++step)
     crossfire.act();
 }

@@ -13,7 +13,7 @@ CAUSEWAY_FUZZ_TARGET(segmenter) {
   const ByteView raw = input.take(sizeof header);
   if (!raw.empty()) std::memcpy(&header, raw.data(), raw.size());
   // Half of the inputs are made long, so that there is something to cut.
-  const std::size_t stretch = input.flag() ? input.u16() : 0;
+  const std::size_t stretch = input.flag() ? std::max<std::size_t>(input.u16(), 20) : 0;
   const ByteView given = input.rest();
   Bytes frame(given.begin(), given.end());
   if (stretch > frame.size()) {
