@@ -148,7 +148,10 @@ void SimNode::restart() {
   options.keys = keys_;
   options.state = stored_;
   options.friends = stored_friends_;
+  options.known_peers = stored_peers_;
   options.wished_name = name_;
+  options.compact = compact;
+  options.aes_256_gcm = aes_256_gcm;
   node_ = std::make_unique<node::Node>(std::move(options), world_.random);
   stun_ = std::make_unique<StunClient>(*this);
   for (SimNic& nic : nics_)
@@ -348,6 +351,7 @@ void SimNode::obey(node::NodeAction& action) {
           [&](node::OfferToSources& offer) { stun_->on_datagram(offer.base, offer.from, offer.bytes); },
           [&](node::SaveState& save) { stored_ = std::move(save.state); },
           [&](node::CoverTimestamp& cover) { stored_.timestamp = cover.stamp; },
+          [&](node::SaveKnownPeers& save) { stored_peers_ = std::move(save.peers); },
           [&](node::SaveFriends& save) { stored_friends_ = std::move(save.friends); },
           [&](node::FriendAnswered& answer) { friend_answer_ = std::move(answer); },
           [&](node::JoinRefused& refused) {

@@ -39,6 +39,8 @@ class SimNode final : public dataplane::EventSink {
   net::BaseId add_nic(Realm realm, net::IpAddress address);
   void remove_nic(net::BaseId base);
   const std::vector<SimNic>& nics() const { return nics_; }
+  /// What it announces from its next start on.
+  bool compact = true, aes_256_gcm = false;
   /// What its wall clock is wrong by.
   Duration clock_error{};
   Now now() const;
@@ -106,6 +108,7 @@ class SimNode final : public dataplane::EventSink {
   std::uint32_t next_base_ = 1;
   store::NodeState stored_;
   store::FriendState stored_friends_;
+  std::vector<store::KnownPeer> stored_peers_;
   store::NodeKeys keys_;
   crypto::IdentityPublicKey identity_;
 

@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 #include <unordered_map>
+#include <utility>
 
 #include "crypto/aead_support.hpp"
 #include "daemon/friend_methods.hpp"
@@ -58,7 +59,10 @@ std::string_view to_string(plugin::InstanceState state) {
 // ---- queries ----
 
 Result<Json> status(ControlTarget& target, const Json&) {
-  return protocol::success(node::status_report(target.node(), target.interface(), target.now()));
+  Json report = node::status_report(target.node(), target.interface(), target.now());
+  const std::string& failure = target.store_failure();
+  report["store"] = {{"state", failure.empty() ? "ok" : "failing"}, {"reason", failure}};
+  return protocol::success(std::move(report));
 }
 
 Result<Json> peers(ControlTarget& target, const Json&) {
@@ -207,11 +211,19 @@ Result<Json> buffers(ControlTarget& target, const Json&) {
 
 // ---- changes ----
 
-Result<Json> join(ControlTarget& target, const Json& params) {
+/// The answer to a change, once it is stored.
+StateKeeper::Done acknowledge(ControlSocket::Completion done, std::string what) {
+  return [done = std::move(done), what = std::move(what)](const Result<void>& stored) {
+    if (stored) return done(protocol::success(Json::object()));
+    done(Error{what + ", and this could not be stored: " + stored.error().message});
+  };
+}
+
+void join(ControlTarget& target, const Json& params, ControlSocket::Completion done) {
   const auto joined = target.node().join(protocol::get_string(params, "token"), target.now());
   target.pump();
-  if (!joined) return joined.error();
-  return protocol::success(Json::object());
+  if (!joined) return done(joined.error());
+  target.when_stored(acknowledge(std::move(done), "the node joins"));
 }
 
 Result<Json> to_json(const Result<void>& done) {
@@ -265,7 +277,6 @@ const std::unordered_map<std::string, Query>& queries() {
 
 const std::unordered_map<std::string, Query>& changes() {
   static const std::unordered_map<std::string, Query> table{
-      {"join", join},
       {"plugin.load", plugin_load},
       {"plugin.use", plugin_use},
       {"plugin.reload", plugin_reload},
@@ -282,15 +293,16 @@ ControlSocket::Handler make_control_handler(ControlTarget& target) {
     handler.read_only_methods.insert(name);
   for (const auto& [name, call] : changes())
     handler.changing_methods.insert(name);
-  handler.changing_methods.insert({"leave", "ping", "friend.add", "friend.remove"});
+  handler.changing_methods.insert({"join", "leave", "ping", "friend.add", "friend.remove"});
   handler.call = [&target](const std::string& method, const Json& params, const PeerCredentials&,
                            ControlSocket::Completion done, ControlSocket::Progress progress) {
     if (const auto at = queries().find(method); at != queries().end())
       return done(at->second(target, params));
     if (const auto at = changes().find(method); at != changes().end())
       return done(at->second(target, params));
+    if (method == "join") return join(target, params, std::move(done));
     if (method == "leave") {
-      target.on_left([done] { done(protocol::success(Json::object())); });
+      target.on_left(acknowledge(std::move(done), "the node has left"));
       target.node().leave(target.now());
       return target.pump();
     }

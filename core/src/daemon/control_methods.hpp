@@ -4,6 +4,7 @@
 
 #include "daemon/base_manager.hpp"
 #include "daemon/control_socket.hpp"
+#include "daemon/state_keeper.hpp"
 #include "dataplane/data_plane.hpp"
 #include "node/node.hpp"
 #include "node/node_report.hpp"
@@ -35,8 +36,12 @@ class ControlTarget {
   virtual Now now() const = 0;
   /// Obeys what the node asks for after a wish.
   virtual void pump() = 0;
-  /// Calls `done` once leaving is complete.
-  virtual void on_left(std::function<void()> done) = 0;
+  /// Calls `done` once leaving is complete and stored, or could not be stored.
+  virtual void on_left(StateKeeper::Done done) = 0;
+  /// As StateKeeper::when_stored().
+  virtual void when_stored(StateKeeper::Done done) = 0;
+  /// Why the state directory cannot be written; empty: it can.
+  virtual const std::string& store_failure() const = 0;
   using FriendDone = std::function<void(const node::FriendAnswered&)>;
   /// Calls `done` with the answer to Node::add_friend() or remove_friend(). To be called before pump().
   virtual void on_friend_answered(std::uint64_t ticket, FriendDone done) = 0;

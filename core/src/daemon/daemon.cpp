@@ -9,6 +9,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <csignal>
 #include <cstdio>
+#include <deque>
 #include <map>
 #include <thread>
 
@@ -22,6 +23,7 @@
 #include "daemon/control_socket.hpp"
 #include "daemon/hosts_file.hpp"
 #include "daemon/node_options.hpp"
+#include "daemon/state_keeper.hpp"
 #include "daemon/virtual_nic.hpp"
 #include "dataplane/data_plane.hpp"
 #include "link/tls_client.hpp"
@@ -36,6 +38,8 @@ namespace {
 namespace asio = boost::asio;
 
 constexpr const char* kHostsFile = "/etc/hosts";
+/// Handshakes that wait for the disk; the oldest goes, its session repeats it.
+constexpr std::size_t kMostHeld = 256;
 /// Events taken from the data plane before timers get their turn again.
 constexpr std::size_t kEventsAtOnce = 256;
 /// Handshake messages waiting: from here on initiators must show a cookie (whitepaper §5.3).
@@ -89,7 +93,9 @@ class Daemon final : public ControlTarget {
   OffloadsInUse offloads() const override { return {nic_.offloads(), bases_.offloads()}; }
   asio::io_context& context() override { return context_; }
   Now now() const override { return read_clocks(); }
-  void on_left(std::function<void()> done) override { left_.push_back(std::move(done)); }
+  void on_left(StateKeeper::Done done) override { left_.push_back(std::move(done)); }
+  void when_stored(StateKeeper::Done done) override { keeper_.when_stored(std::move(done)); }
+  const std::string& store_failure() const override { return keeper_.failure(); }
   void on_friend_answered(std::uint64_t ticket, FriendDone done) override {
     friend_waiters_.emplace(ticket, std::move(done));
   }
@@ -120,6 +126,9 @@ class Daemon final : public ControlTarget {
   void shut_down();
   void obey(node::NodeAction& action);
   void send_datagram(const peer::SendDatagram& send);
+  void hold_handshake(peer::SendDatagram&& send);
+  void send_line(std::string&& line);
+  void release_when_stored();
   void publish_names(const std::vector<HostName>& names);
   int fail(const Error& error) {
     std::fprintf(stderr, "error: %s\n", error.message.c_str());
@@ -132,6 +141,7 @@ class Daemon final : public ControlTarget {
   net::NicMonitor monitor_;
   SystemRandom random_;
   asio::io_context context_;
+  StateKeeper keeper_{state_, [this](std::function<void()> task) { asio::post(context_, std::move(task)); }};
   asio::steady_timer timer_{context_};
   asio::signal_set signals_{context_, SIGTERM, SIGINT, SIGHUP};
   asio::posix::stream_descriptor nic_events_{context_};
@@ -143,8 +153,13 @@ class Daemon final : public ControlTarget {
   node::Node node_;
   link::TlsClient link_;
   std::unique_ptr<ControlSocket> control_;
-  std::vector<std::function<void()>> left_;
+  std::vector<StateKeeper::Done> left_;
   std::map<std::uint64_t, FriendDone> friend_waiters_;  ///< by ticket
+  // What has to be on disk first. Bounded: a link that gets no answer closes, a handshake is repeated.
+  std::deque<std::string> held_lines_;
+  std::deque<peer::SendDatagram> held_handshakes_;
+  bool holds_next_handshake_ = false;
+  bool is_releasing_ = false;
   SteadyTime under_load_until_{};
   bool is_pumping_ = false;
   bool is_joining_ = false;  ///< told to join and not registered since: a refusal ends the daemon
@@ -195,6 +210,9 @@ Result<void> Daemon::start() {
   if (auto started = data_.start(); !started) return started;
   load_plugins();
   if (auto dropped = drop_capabilities(); !dropped) return dropped;
+  keeper_.start();
+  // Ahead of the first handshake, which then need not wait for the disk.
+  keeper_.cover(state_.state().timestamp, now().wall);
 
   wait_for_signals();
   wait_for_nics();
@@ -214,7 +232,7 @@ void Daemon::load_plugins() {
     // A plugin that can't run is no reason to have no network: the rest goes on, `causeway plugins` tells
     // why.
     if (const auto loaded = plugins_.load(file, now()); !loaded) {
-      log::error("plugin", "{}: {}", file.string(), loaded.error().message);
+      log::error("plugin", "{}", loaded.error().message);
     }
   }
   use_configured_stack();
@@ -293,14 +311,11 @@ void Daemon::arm_timer() {
 }
 
 void Daemon::update_bases() {
-  const auto changes = bases_.update(monitor_.interfaces(), state_.state().ports);
+  const auto changes = bases_.update(monitor_.interfaces(), keeper_.state().ports);
   for (const auto& sockets : changes.added) {
     const auto& base = *sockets.front();
     data_.add_base(base.id(), sockets);
-    if (options_.config.listen_port != 0) continue;
-    if (const auto saved = state_.save_port(base.local().address, base.local().port); !saved) {
-      log::warning("store", "{}", saved.error().message);
-    }
+    if (options_.config.listen_port == 0) keeper_.save_port(base.local().address, base.local().port);
   }
   for (const net::BaseId base : changes.removed)
     data_.send(dataplane::RemoveBase{base});
@@ -347,11 +362,20 @@ void Daemon::obey(node::NodeAction& action) {
   };
   std::visit(
       Overloaded{
-          [&](peer::SendDatagram& send) { send_datagram(send); },
+          [&](peer::SendDatagram& send) {
+            if (std::exchange(holds_next_handshake_, false)) return hold_handshake(std::move(send));
+            send_datagram(send);
+          },
           [&](dataplane::Command& command) { data_.send(std::move(command)); },
-          [&](link::OpenConnection& open) { link_.open(open.host, open.port, *node_.enrolment()); },
-          [&](link::SendLine& line) { link_.send(std::move(line.line)); },
-          [&](link::CloseConnection&) { link_.close(); },
+          [&](link::OpenConnection& open) {
+            held_lines_.clear();
+            link_.open(open.host, open.port, *node_.enrolment());
+          },
+          [&](link::SendLine& line) { send_line(std::move(line.line)); },
+          [&](link::CloseConnection&) {
+            held_lines_.clear();
+            link_.close();
+          },
           [&](node::ConfigureInterface& configure) {
             const auto done = nic_.configure(configure.address, configure.on_link, monitor_.interfaces());
             if (!done && is_joining_) {
@@ -389,17 +413,23 @@ void Daemon::obey(node::NodeAction& action) {
           [&](node::OfferToSources& offer) {
             plugins_.on_datagram(offer.base, offer.from, offer.bytes, now());
           },
-          [&](node::SaveState& save) {
-            // Ports are the driver's part, and stamps are stored ahead of those in use.
-            save.state.ports = state_.state().ports;
-            save.state.timestamp = std::max(save.state.timestamp, state_.state().timestamp);
-            complain(state_.save_state(std::move(save.state)));
+          [&](node::SaveState& save) { keeper_.save(std::move(save.state)); },
+          [&](node::CoverTimestamp& cover) {
+            holds_next_handshake_ = !keeper_.cover(cover.stamp, now().wall);
           },
-          [&](node::CoverTimestamp& cover) { complain(state_.cover_timestamp(cover.stamp)); },
-          [&](node::SaveFriends& save) { complain(state_.save_friends(std::move(save.friends))); },
+          [&](node::SaveFriends& save) { keeper_.save(std::move(save.friends)); },
+          [&](node::SaveKnownPeers& save) { keeper_.save(std::move(save.peers)); },
           [&](node::FriendAnswered& answer) {
-            const auto waiting = friend_waiters_.extract(answer.ticket);
-            if (!waiting.empty()) waiting.mapped()(answer);
+            auto waiting = friend_waiters_.extract(answer.ticket);
+            if (waiting.empty()) return;
+            keeper_.when_stored(
+                [answer, done = std::move(waiting.mapped())](const Result<void>& stored) mutable {
+                  if (!stored && answer.error.empty()) {
+                    answer.error =
+                        "the server has it, and this node could not store it: " + stored.error().message;
+                  }
+                  done(answer);
+                });
           },
           [&](node::JoinRefused& refused) {
             log::error("link", "{}", refused.reason);
@@ -409,10 +439,37 @@ void Daemon::obey(node::NodeAction& action) {
           },
           [&](node::Left&) {
             for (auto& done : std::exchange(left_, {}))
-              done();
+              keeper_.when_stored(std::move(done));
           },
       },
       action);
+}
+
+/// The stamp in it may not be used again after a crash.
+void Daemon::hold_handshake(peer::SendDatagram&& send) {
+  if (held_handshakes_.size() >= kMostHeld) held_handshakes_.pop_front();
+  held_handshakes_.push_back(std::move(send));
+  release_when_stored();
+}
+
+/// The server is told nothing that a crash could make us forget.
+void Daemon::send_line(std::string&& line) {
+  if (held_lines_.empty() && !keeper_.is_behind()) return link_.send(std::move(line));
+  held_lines_.push_back(std::move(line));
+  release_when_stored();
+}
+
+void Daemon::release_when_stored() {
+  if (std::exchange(is_releasing_, true)) return;
+  keeper_.when_stored([this](const Result<void>&) {
+    is_releasing_ = false;
+    if (keeper_.is_behind()) return release_when_stored();  // there is something newer to be stored
+    for (const peer::SendDatagram& held : std::exchange(held_handshakes_, {}))
+      send_datagram(held);
+    for (std::string& held : std::exchange(held_lines_, {}))
+      link_.send(std::move(held));
+    pump();
+  });
 }
 
 void Daemon::send_datagram(const peer::SendDatagram& send) {

@@ -40,6 +40,7 @@ node::Node::Options node_options(const Config& config, const store::StateDirecto
   options.keys = state.keys();
   options.state = state.state();
   options.friends = state.friends();
+  options.known_peers = state.known_peers();
   options.compact = config.data_plane.compact;
   options.aes_256_gcm =
       config.data_plane.compact && config.data_plane.aes != AesChoice::off && crypto::aes_is_in_hardware();

@@ -156,7 +156,10 @@ void ServerLinkFsm::State::send_wishes(Now now) {
 }
 
 void ServerLinkFsm::State::send_query(std::optional<net::IpAddress> after, Now now) {
-  if (!after) nodes_listed = pages = 0;
+  if (!after) {
+    nodes_listed.clear();
+    pages = 0;
+  }
   query_at.reset();
   ++pages;
   request(RequestKind::query, method::kQuery, protocol::QueryParams{std::nullopt, after}.to_json(), now);

@@ -67,6 +67,11 @@ struct PeerGone {
 struct PeerUnreachable {
   net::IpAddress virtual_address;
   std::string reason;
+  bool is_nobody = false;  ///< not just offline: no node that we may reach has the address
+};
+/// All nodes that the server lists, offline ones too: one walk over the directory is complete.
+struct DirectoryListed {
+  std::vector<net::IpAddress> addresses;
 };
 /// The friend list of our user as the server has it: after each registration and each change.
 struct FriendsTold {
@@ -83,9 +88,9 @@ struct FriendChangeAnswered {
   bool no_such_user = false;
 };
 struct Deregistered {};
-using LinkAction =
-    std::variant<OpenConnection, SendLine, CloseConnection, LinkStateChanged, Registered, PeerDescribed,
-                 PeerOffered, PeerGone, PeerUnreachable, FriendsTold, FriendChangeAnswered, Deregistered>;
+using LinkAction = std::variant<OpenConnection, SendLine, CloseConnection, LinkStateChanged, Registered,
+                                PeerDescribed, PeerOffered, PeerGone, PeerUnreachable, DirectoryListed,
+                                FriendsTold, FriendChangeAnswered, Deregistered>;
 
 /// The node's side of the conversation with the address server: connects and reconnects with full-jitter
 /// backoff (cap 5 s for the first two minutes of an outage, then 60 s; reset by a successful register),

@@ -181,13 +181,14 @@ void ServerLinkFsm::State::on_query_result(const protocol::Json& result, Now now
   if (!read) return on_malformed(read.error().message, now);
   for (const protocol::NodeInfo& node : read->nodes) {
     if (node.virtual_address == virtual_address) continue;
+    nodes_listed.push_back(node.virtual_address);
     if (auto described = believe(node, now)) actions.emplace_back(PeerDescribed{std::move(*described)});
   }
-  nodes_listed += read->nodes.size();
   // An empty page that promises more would go on for ever.
   if (read->next && !read->nodes.empty() && pages < kMaxDirectoryPages) return send_query(read->next, now);
-  query_at =
-      now.steady + std::max(kDirectoryInterval, kDirectoryPerNode * static_cast<std::int64_t>(nodes_listed));
+  const auto listed = static_cast<std::int64_t>(nodes_listed.size());
+  query_at = now.steady + std::max(kDirectoryInterval, kDirectoryPerNode * listed);
+  if (!read->next) actions.emplace_back(DirectoryListed{std::exchange(nodes_listed, {})});
 }
 
 void ServerLinkFsm::State::on_connect_result(const net::IpAddress& address, const protocol::Json& result,
@@ -226,7 +227,7 @@ void ServerLinkFsm::State::on_connect_error(const net::IpAddress& address, const
   std::string reason = error.code == ErrorCode::no_such_address ? "no node that we may reach has this address"
                        : error.code == ErrorCode::unreachable   ? "the node is not online"
                                                                 : explain_refusal(error).sentence;
-  actions.emplace_back(PeerUnreachable{address, std::move(reason)});
+  actions.emplace_back(PeerUnreachable{address, std::move(reason), error.code == ErrorCode::no_such_address});
 }
 
 void ServerLinkFsm::State::on_notification(const protocol::Notification& notification, Now now) {
@@ -249,6 +250,9 @@ void ServerLinkFsm::State::on_notification(const protocol::Notification& notific
   const auto read = protocol::PeerChanged::parse(notification.params);
   if (!read) return on_malformed(read.error().message, now);
   if (const auto* node = std::get_if<protocol::NodeInfo>(&read->change)) {
+    // A walk that is past this address would not list it.
+    if (!query_at && nodes_listed.size() < kMaxListedWhileWalking)
+      nodes_listed.push_back(node->virtual_address);
     if (auto described = believe(*node, now)) actions.emplace_back(PeerDescribed{std::move(*described)});
     return;
   }

@@ -33,6 +33,7 @@ inline constexpr std::size_t kMaxConnectsInFlight = 32;  // bounds what waits in
 inline constexpr unsigned kMaxMalformedLines = 16;  // per connection; one that talks garbage is no server
 inline constexpr unsigned kMaxStale = 3;            // records signed anew per connection
 inline constexpr unsigned kMaxDirectoryPages = 64;
+inline constexpr std::size_t kMaxListedWhileWalking = 20'000;
 
 /// A connection that the node wants, remembered until disconnect().
 struct Wish {
@@ -115,7 +116,7 @@ struct ServerLinkFsm::State {
   bool candidates_changed = false;
   bool record_changed = false;
   std::optional<SteadyTime> query_at;
-  std::size_t nodes_listed = 0;
+  std::vector<net::IpAddress> nodes_listed;  ///< by the walk under way
   unsigned pages = 0;
   std::string name;
   std::string user;

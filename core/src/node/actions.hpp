@@ -64,6 +64,10 @@ struct CoverTimestamp {
 struct SaveFriends {
   store::FriendState friends;
 };
+/// What is known of other nodes, to be on disk soon: a cache, which may be some seconds old after a crash.
+struct SaveKnownPeers {
+  std::vector<store::KnownPeer> peers;
+};
 /// The end of add_friend() or remove_friend().
 struct FriendAnswered {
   std::uint64_t ticket = 0;
@@ -77,9 +81,10 @@ struct JoinRefused {
 /// leave() is complete.
 struct Left {};
 
-using NodeAction = std::variant<peer::SendDatagram, dataplane::Command, link::OpenConnection, link::SendLine,
-                                link::CloseConnection, ConfigureInterface, ClearInterface, AddRoute,
-                                PublishNames, UpdateSources, RankCandidates, ScorePeerPaths, OfferToSources,
-                                SaveState, CoverTimestamp, SaveFriends, FriendAnswered, JoinRefused, Left>;
+using NodeAction =
+    std::variant<peer::SendDatagram, dataplane::Command, link::OpenConnection, link::SendLine,
+                 link::CloseConnection, ConfigureInterface, ClearInterface, AddRoute, PublishNames,
+                 UpdateSources, RankCandidates, ScorePeerPaths, OfferToSources, SaveState, CoverTimestamp,
+                 SaveFriends, SaveKnownPeers, FriendAnswered, JoinRefused, Left>;
 
 }  // namespace causeway::node

@@ -106,7 +106,11 @@ void Node::start(Now now) {
     }
   }
   publish_forwarding();
-  if (state_.enrolment && !state_.enrolment->left) make_link(now);
+  if (state_.enrolment && !state_.enrolment->left) {
+    auto stored = verify_stored_peers(now);
+    make_link(now);
+    restore_peers(std::move(stored), now);
+  }
   run(now);
 }
 
@@ -134,6 +138,7 @@ void Node::make_link(Now now) {
                                    .identity_public = identity_,
                                    .session_key = session_keys_.public_key,
                                    .record_serial = state_.record_serial,
+                                   .seen_serials = stored_serials_,
                                    .abilities = abilities()},
       random_);
   link_->set_candidates(candidates_.ranked(), now);
@@ -175,6 +180,7 @@ Result<void> Node::join(std::optional<std::string> token, Now now) {
 
 void Node::stop(Now now) {
   if (link_) link_->stop(now);
+  if (save_peers_at_) save_peers(now);
   run(now);
 }
 // ---- time ----
@@ -199,6 +205,7 @@ void Node::on_timeout(Now now) {
     forget_lookup(address);
     if (link_) link_->disconnect(address);
   }
+  if (save_peers_at_ && *save_peers_at_ <= now.steady) save_peers(now);
   run(now);
 }
 
@@ -211,6 +218,7 @@ std::optional<SteadyTime> Node::next_timeout() const {
     consider(peer->next_timeout());
   for (const auto& [address, lookup] : lookups_)
     consider(lookup.until);
+  consider(save_peers_at_);
   return next;
 }
 

@@ -39,6 +39,7 @@ class Node {
     store::NodeKeys keys;
     store::NodeState state;           ///< as stored; the token inside is what start() joins with
     store::FriendState friends = {};  ///< as stored
+    std::vector<store::KnownPeer> known_peers = {};  ///< as stored; every record is verified again
     std::string wished_name;
     std::vector<net::Endpoint> extra_stun_servers;    ///< from the configuration
     std::vector<peer::PeerDescription> static_peers;  ///< stock WireGuard
@@ -155,6 +156,18 @@ class Node {
   void remove_peer(dataplane::PeerId id, Now now);
   void remove_all_peers(Now now);
   void forget_lookup(const net::IpAddress& address);
+  void index_ufrags(const peer::Peer& peer);
+  // ---- node_memory.cpp ----
+  struct StoredPeer {
+    store::KnownPeer known;
+    protocol::NodeRecord record;
+  };
+  std::vector<StoredPeer> verify_stored_peers(Now now);
+  void restore_peers(std::vector<StoredPeer> stored, Now now);
+  void keep_peers_soon(Now now);
+  void save_peers(Now now);
+  std::vector<store::KnownPeer> known_peers() const;
+  void remove_unlisted(const std::vector<net::IpAddress>& listed, Now now);
   void publish_forwarding();
   void publish_names();
   void publish_stun_servers();
@@ -187,6 +200,10 @@ class Node {
   std::unordered_map<net::IpAddress, dataplane::PeerId> peer_by_address_;
   std::unordered_map<std::string, dataplane::PeerId> peer_by_ufrag_;
   std::map<net::IpAddress, Lookup> lookups_;
+  std::map<dataplane::PeerId, protocol::SignedRecord> records_;  ///< of our network's nodes, as received
+  link::SeenSerials stored_serials_;                             ///< of every record that was read back
+  bool is_restoring_ = false;
+  std::optional<SteadyTime> save_peers_at_, peers_saved_;
   FriendBook friends_;
   struct FriendWish {
     std::string name;

@@ -35,6 +35,7 @@ void Node::remove_peer(dataplane::PeerId id, Now now) {
   actions_.emplace_back(dataplane::Command{dataplane::RemovePeer{id}});
   --peers_of_loop_[peer->loop()];
   peers_.erase(id);
+  if (records_.erase(id) > 0) keep_peers_soon(now);
   publish_forwarding();
   publish_names();
 }
@@ -48,6 +49,12 @@ void Node::remove_all_peers(Now now) {
     if (leaving == peers_.end()) return;
     remove_peer(leaving->first, now);
   }
+}
+
+void Node::index_ufrags(const peer::Peer& peer) {
+  std::erase_if(peer_by_ufrag_, [&](const auto& item) { return item.second == peer.id(); });
+  for (std::string& ufrag : peer.ufrags())
+    peer_by_ufrag_[std::move(ufrag)] = peer.id();
 }
 
 void Node::forget_lookup(const net::IpAddress& address) { lookups_.erase(address); }
@@ -67,16 +74,16 @@ void Node::obey_peer(peer::Peer& peer, Now now) {
             },
             [&](dataplane::Command& command) { actions_.emplace_back(std::move(command)); },
             [&](peer::Offer& offer) {
-              std::erase_if(peer_by_ufrag_, [&](const auto& item) { return item.second == peer.id(); });
-              peer_by_ufrag_[offer.ufrag] = peer.id();
+              index_ufrags(peer);
               if (link_) {
                 link_->connect(peer.description().virtual_address, offer.ufrag, candidates_.ranked(), now);
               }
             },
             [&](peer::WithdrawOffer&) {
-              std::erase_if(peer_by_ufrag_, [&](const auto& item) { return item.second == peer.id(); });
+              index_ufrags(peer);
               if (link_) link_->disconnect(peer.description().virtual_address);
             },
+            [&](peer::MemoryChanged&) { keep_peers_soon(now); },
             [&](peer::ScorePaths& score) {
               actions_.emplace_back(
                   ScorePeerPaths{peer.id(), peer.description().name, score.round, std::move(score.paths)});

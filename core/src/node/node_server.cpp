@@ -60,16 +60,22 @@ void Node::obey_link(Now now) {
                      forget_lookup(unreachable.virtual_address);
                      link_->disconnect(unreachable.virtual_address);
                      peer::Peer* peer = peer_at(unreachable.virtual_address);
+                     if (peer && unreachable.is_nobody) {
+                       remove_peer(peer->id(), now);  // it left or was put out while we were away
+                       peer = nullptr;
+                     }
                      if (peer) peer->on_offer_refused();
                      if (!peer || !peer->data_path()) {
                        actions_.emplace_back(
                            dataplane::Command{dataplane::RefuseDestination{unreachable.virtual_address}});
                      }
                    },
+                   [&](link::DirectoryListed& listed) { remove_unlisted(listed.addresses, now); },
                    [&](link::FriendsTold& told) { on_friends_told(told, now); },
                    [&](link::FriendChangeAnswered& answer) { on_friend_change_answered(answer, now); },
                    [&](link::Deregistered&) {
                      remove_all_peers(now);
+                     save_peers(now);
                      state_.virtual_address.reset();
                      state_.on_link.reset();
                      if (state_.enrolment) state_.enrolment->left = true;
@@ -171,8 +177,14 @@ peer::Peer* Node::admit(const link::NodeDescription& node, Now now) {
     description.compact = compact;
     description.aes_256_gcm = aes_256_gcm;
     peer = &add_peer(std::move(description), now);
-    publish_forwarding();
-    publish_names();
+    if (!is_restoring_) {
+      publish_forwarding();
+      publish_names();
+    }
+  }
+  if (protocol::SignedRecord& kept = records_[peer->id()]; kept != node.signed_record) {
+    kept = node.signed_record;
+    keep_peers_soon(now);
   }
   if (const auto lookup = lookups_.find(node.virtual_address); lookup != lookups_.end()) {
     std::string ufrag = std::move(lookup->second.ufrag);

@@ -29,6 +29,10 @@ std::string make_ufrag(RandomSource& random) {
   return to_ice_chars(bytes);
 }
 
+bool is_ufrag(std::string_view text) {
+  return !text.empty() && text.size() <= 256 && text.find_first_not_of(kIceChars) == std::string_view::npos;
+}
+
 std::string derive_password(const crypto::SharedSecret& shared, const crypto::SessionPublicKey& owner,
                             std::string_view ufrag) {
   std::string info = "causeway ice 1";

@@ -79,17 +79,14 @@ void Peer::connect(Now now, std::optional<std::string> ufrag) {
     connecting_until_ = now.steady + kConnectPatience;
     set_state(PeerState::connecting, "");
   }
-  session_.request(now);
+  request_session(now);
   run(now);
 }
 
 void Peer::on_offer(const std::string& ufrag, const std::vector<ice::Candidate>& candidates, Now now) {
   if (state_ == PeerState::blocked || description_.kind != session::PeerKind::causeway) return;
   // A new generation of a peer that restarted: our old checks would only meet its old self.
-  if (agent_ && agent_->state() == ice::AgentState::failed && agent_->remote_ufrag() != ufrag) {
-    agent_.reset();
-    paths_.clear();
-  }
+  if (agent_ && agent_->state() == ice::AgentState::failed && agent_->remote_ufrag() != ufrag) drop_agent();
   if (!agent_) {
     start_agent(make_ufrag(context_.random), now);
     connecting_until_ = now.steady + kConnectPatience;
@@ -97,15 +94,15 @@ void Peer::on_offer(const std::string& ufrag, const std::vector<ice::Candidate>&
   }
   offer_again();
   if (!ufrag.empty() && agent_->remote_ufrag() != ufrag) set_remote_ufrag(ufrag, now);
-  for (const ice::Candidate& candidate : candidates)
-    agent_->add_remote_candidate(candidate, now);
-  run(now);
+  add_remote_candidates(candidates, now);
 }
 
 void Peer::add_remote_candidates(const std::vector<ice::Candidate>& candidates, Now now) {
   if (!agent_) return;
+  bool is_news = false;
   for (const ice::Candidate& candidate : candidates)
-    agent_->add_remote_candidate(candidate, now);
+    is_news |= agent_->add_remote_candidate(candidate, now);
+  if (is_news) actions_.emplace_back(MemoryChanged{});
   run(now);
 }
 
@@ -116,6 +113,7 @@ void Peer::set_local_candidates(const std::vector<ice::Candidate>& candidates, N
   for (const ice::Candidate& candidate : candidates)
     is_news |= agent_->add_local_candidate(candidate, now);
   if (is_news) actions_.emplace_back(Offer{agent_->local_credentials().ufrag});
+  try_remembered_paths(now);
   run(now);
 }
 
@@ -154,18 +152,27 @@ void Peer::offer_again() {
 }
 
 void Peer::set_remote_ufrag(const std::string& ufrag, Now now) {
+  if (!is_ufrag(ufrag)) return;
   agent_->set_remote_credentials({ufrag, derive_password(shared_secret_, description_.session_key, ufrag)},
                                  now);
+  actions_.emplace_back(MemoryChanged{});
+}
+
+/// A handshake needs a path: an initiation that cannot leave would only delay the one that can. A stock peer
+/// is there when it speaks.
+void Peer::request_session(Now now) {
+  wants_session_ = !data_path_ && description_.kind == session::PeerKind::causeway;
+  if (!wants_session_) session_.request(now);
 }
 
 void Peer::release(std::string_view reason, Now now) {
-  agent_.reset();
-  paths_.clear();
+  drop_agent();
   set_data_path(std::nullopt);
   actions_.emplace_back(dataplane::Command{dataplane::ErasePeerKeypairs{id_}});
   actions_.emplace_back(WithdrawOffer{});
   session_.reset(now);
   agreed_.reset();
+  wants_session_ = false;
   score_at_ = reselect_at_ = nominate_at_ = initiate_at_ = tick_at_ = connecting_until_ = std::nullopt;
   set_state(PeerState::idle, reason);
   run(now);
@@ -173,6 +180,7 @@ void Peer::release(std::string_view reason, Now now) {
 
 void Peer::block(std::string_view reason, Now now) {
   release(reason, now);
+  memory_ = {};
   set_state(PeerState::blocked, reason);
 }
 
@@ -186,7 +194,21 @@ void Peer::start_agent(std::string ufrag, Now now) {
                                         context_.ice, context_.random);
   for (const ice::Candidate& candidate : local_candidates_)
     agent_->add_local_candidate(candidate, now);
+  if (!memory_.local_ufrag.empty()) {
+    agent_->set_former_generation(
+        {memory_.local_ufrag, derive_password(shared_secret_, context_.keys.public_key, memory_.local_ufrag)},
+        memory_.past_remote_ufrags);
+  }
+  // A server tells the peer's newest generation; without one, the last known is the best guess.
+  is_recalling_ = !context_.server_is_online && !memory_.is_empty();
+  if (is_recalling_) {
+    if (!memory_.remote_ufrag.empty()) set_remote_ufrag(memory_.remote_ufrag, now);
+    for (const ice::Candidate& candidate : memory_.candidates)
+      agent_->add_remote_candidate(candidate, now);
+    try_remembered_paths(now);
+  }
   actions_.emplace_back(Offer{std::move(ufrag)});
+  actions_.emplace_back(MemoryChanged{});
   is_offer_refused_ = false;
   created_ = now.wall;
   tick_at_ = now.steady + kTick;
@@ -195,7 +217,14 @@ void Peer::start_agent(std::string ufrag, Now now) {
 // ---- from the network ----
 
 void Peer::on_stun(net::BaseId base, const net::Endpoint& from, ByteView message, Now now) {
-  if (!agent_) return;
+  if (!agent_) {
+    // The peer after a restart of either side: with a server it would be introduced.
+    if (state_ == PeerState::blocked || context_.server_is_online || !is_known_by_former_ufrag(message))
+      return;
+    start_agent(make_ufrag(context_.random), now);
+    connecting_until_ = now.steady + kConnectPatience;
+    set_state(PeerState::connecting, "");
+  }
   agent_->on_stun(base, from, message, now);
   run(now);
 }
@@ -223,8 +252,7 @@ void Peer::on_session_wanted(Now now) {
   // After a failure each attempt is a new ICE generation; the data loop asks once a second at most. It takes
   // a server to tell the peer of a new generation: without one the old agent goes on probing.
   if (agent_ && context_.server_is_online && agent_->state() == ice::AgentState::failed) {
-    agent_.reset();
-    paths_.clear();
+    drop_agent();
     set_data_path(std::nullopt);
   }
   connect(now);
@@ -358,6 +386,7 @@ void Peer::obey_agent(Now now) {
     }
   }
   if (!paths_changed) return;
+  actions_.emplace_back(MemoryChanged{});
   reselect(now);
   ask_for_scores(now);
 }
@@ -424,6 +453,7 @@ void Peer::reselect(Now now) {
               context_.bases.at(data_path_->base).address.to_string(), data_path_->remote.to_string(),
               path::describe(selection.reason));
     if (!had_path) {
+      if (std::exchange(wants_session_, false)) session_.request(now);
       session_.on_path_available(now);
       initiate_at_ = now.steady + kInitiateAfter;
     }
@@ -496,7 +526,7 @@ void Peer::update_state(Now now) {
     connecting_until_ = now.steady + kConnectPatience;
     set_state(PeerState::connecting, data_path_ ? "the session has ended" : "every path was lost");
     // What was connected is reconnected without waiting for a packet: the applications must not notice.
-    session_.request(now);
+    request_session(now);
   }
 }
 

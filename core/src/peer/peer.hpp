@@ -16,6 +16,7 @@
 #include "dataplane/messages.hpp"
 #include "ice/agent.hpp"
 #include "net/endpoint.hpp"
+#include "peer/peer_memory.hpp"
 #include "peer/peer_paths.hpp"
 #include "plugin/host.hpp"
 #include "session/handshake.hpp"
@@ -88,6 +89,8 @@ struct Offer {
 };
 /// The peer is let go: no more offers on its behalf.
 struct WithdrawOffer {};
+/// memory() is another one.
+struct MemoryChanged {};
 struct ScorePaths {
   std::uint64_t round;
   std::vector<path::PathView> paths;
@@ -96,8 +99,8 @@ struct PeerStateChanged {
   PeerState state;
   std::string reason;
 };
-using PeerAction =
-    std::variant<SendDatagram, dataplane::Command, Offer, WithdrawOffer, ScorePaths, PeerStateChanged>;
+using PeerAction = std::variant<SendDatagram, dataplane::Command, Offer, WithdrawOffer, MemoryChanged,
+                                ScorePaths, PeerStateChanged>;
 
 /// One peer: its ICE agent, its session, its paths, and the rules by which the three work together. Sans-I/O;
 /// control thread; owned by the node.
@@ -108,6 +111,9 @@ class Peer {
   ~Peer();
   Peer(const Peer&) = delete;
   Peer& operator=(const Peer&) = delete;
+
+  /// What was kept of it over a restart of this node; before the first wish.
+  void recall(PeerMemory memory);
 
   // ---- wishes ----
   /// Somebody here wants to reach it. `ufrag`: the one already offered while the peer was unknown.
@@ -168,11 +174,19 @@ class Peer {
   std::uint8_t loop() const { return loop_; }
   const std::string& scored_by() const { return scored_by_; }
   WallTime created() const { return created_; }
+  /// What is worth keeping over a restart of this node.
+  PeerMemory memory() const;
+  /// Our ufrags that a check of the peer may name.
+  std::vector<std::string> ufrags() const;
   bool owns_handshake_index(std::uint32_t index) const { return session_.owns_handshake_index(index); }
   std::optional<SteadyTime> last_handshake() const { return session_.last_handshake(); }
 
  private:
   void start_agent(std::string ufrag, Now now);
+  void drop_agent();
+  void try_remembered_paths(Now now);
+  bool is_known_by_former_ufrag(ByteView message) const;
+  void request_session(Now now);
   void offer_again();
   void run(Now now);
   void obey_agent(Now now);
@@ -208,6 +222,9 @@ class Peer {
   std::uint8_t loop_;
   std::unique_ptr<ice::Agent> agent_;
   bool is_offer_refused_ = false;  ///< the peer may not know the agent's ufrag
+  PeerMemory memory_;              ///< as recalled, and of the agents before this one
+  bool is_recalling_ = false;      ///< the agent was made while no server could introduce us
+  bool wants_session_ = false;     ///< a session is asked for as soon as there is a path
   std::vector<ice::Candidate> local_candidates_;
   PeerPaths paths_;
   PeerState state_ = PeerState::idle;

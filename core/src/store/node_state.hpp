@@ -9,6 +9,7 @@
 
 #include "crypto/keys.hpp"
 #include "net/endpoint.hpp"
+#include "protocol/candidate.hpp"
 #include "protocol/node_record.hpp"
 
 /// What survives a restart of the daemon, as plain values. state_codec.hpp writes them, state_directory.hpp
@@ -45,9 +46,13 @@ struct NodeState {
 /// Another node as last seen, enough to reach it again while every server is down.
 struct KnownPeer {
   net::IpAddress virtual_address;
+  std::string user;               ///< whose node it is, by the server's word
   protocol::SignedRecord record;  ///< as received; verify it again on use, it may have expired
-  std::string local_ufrag;        ///< our ICE username fragment for it
+  bool in_use = false;            ///< was being reached: to be reached again at once
+  std::string local_ufrag;        ///< our newest ICE username fragment for it; empty: never reached
   std::string remote_ufrag;       ///< its newest for us
+  std::vector<std::string> past_remote_ufrags;      ///< its earlier ones, newest last
+  std::vector<protocol::WireCandidate> candidates;  ///< its own, highest priority first
   /// A pair of addresses that carried data, best first.
   struct Path {
     net::IpAddress local;
@@ -60,7 +65,10 @@ struct KnownPeer {
 };
 
 inline constexpr std::size_t kMaxKnownPeers = 10'000;
-inline constexpr std::size_t kMaxRememberedPaths = 8;   ///< per peer
-inline constexpr std::size_t kMaxRememberedPorts = 64;  ///< local addresses come and go on a roaming node
+inline constexpr std::size_t kMaxRememberedPaths = 8;       ///< per peer
+inline constexpr std::size_t kMaxRememberedUfrags = 8;      ///< per peer, of the past
+inline constexpr std::size_t kMaxRememberedCandidates = 8;  ///< per peer
+inline constexpr std::size_t kMaxUfragBytes = 256;          ///< RFC 8839 §5.4
+inline constexpr std::size_t kMaxRememberedPorts = 64;      ///< local addresses come and go on a roaming node
 
 }  // namespace causeway::store

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/bytes.hpp"
+#include "protocol/name.hpp"
 
 namespace causeway::store {
 namespace {
@@ -126,6 +127,12 @@ NodeState read_state(const Json& content) {
   return state;
 }
 
+std::string read_ufrag(const Json& value, const char* name) {
+  if (!value.is_string() || value.get_ref<const std::string&>().size() > kMaxUfragBytes)
+    throw BadMember{name};
+  return value.get<std::string>();
+}
+
 KnownPeer read_peer(const Json& json) {
   ObjectReader object(json, "peers");
   KnownPeer peer;
@@ -133,8 +140,19 @@ KnownPeer read_peer(const Json& json) {
   auto record = protocol::SignedRecord::parse(object.member("record"));
   if (!record) throw BadMember{"record"};
   peer.record = std::move(*record);
-  peer.local_ufrag = object.text("local_ufrag");
-  peer.remote_ufrag = object.text("remote_ufrag");
+  peer.user = object.text("user");
+  if (!peer.user.empty() && !protocol::is_valid_name(peer.user)) throw BadMember{"user"};
+  peer.in_use = object.boolean("in_use");
+  peer.local_ufrag = read_ufrag(object.member("local_ufrag"), "local_ufrag");
+  peer.remote_ufrag = read_ufrag(object.member("remote_ufrag"), "remote_ufrag");
+  const Json& past = object.member("past_remote_ufrags");
+  if (!past.is_array() || past.size() > kMaxRememberedUfrags) throw BadMember{"past_remote_ufrags"};
+  for (const Json& ufrag : past)
+    peer.past_remote_ufrags.push_back(read_ufrag(ufrag, "past_remote_ufrags"));
+  auto candidates = protocol::WireCandidateList::parse(object.member("candidates"));
+  if (!candidates || candidates->dropped > 0 || candidates->candidates.size() > kMaxRememberedCandidates)
+    throw BadMember{"candidates"};
+  peer.candidates = std::move(candidates->candidates);
   const Json& paths = object.member("paths");
   if (!paths.is_array() || paths.size() > kMaxRememberedPaths) throw BadMember{"paths"};
   for (const Json& entry : paths) {
@@ -203,9 +221,13 @@ Json encode(const std::vector<KnownPeer>& peers) {
       paths.push_back({{"local", path.local.to_string()}, {"remote", path.remote.to_string()}});
     }
     list.push_back({{"virtual_address", peer.virtual_address.to_string()},
+                    {"user", peer.user},
                     {"record", peer.record.to_json()},
+                    {"in_use", peer.in_use},
                     {"local_ufrag", peer.local_ufrag},
                     {"remote_ufrag", peer.remote_ufrag},
+                    {"past_remote_ufrags", peer.past_remote_ufrags},
+                    {"candidates", protocol::candidates_to_json(peer.candidates)},
                     {"paths", paths}});
   }
   return list;

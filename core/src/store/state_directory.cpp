@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/bytes.hpp"
+#include "base/log.hpp"
 #include "crypto/ed25519.hpp"
 #include "crypto/x25519.hpp"
 #include "store/file.hpp"
@@ -86,7 +87,7 @@ constexpr std::string_view kKeysAdvice =
 constexpr std::string_view kStateAdvice =
     "restore it from a backup, or remove this file and join again with a token";
 constexpr std::string_view kPeersAdvice =
-    "remove this file; it is filled again while the server is reachable";
+    "it was moved aside (peers.json.damaged); peers are found again as soon as the server is reachable";
 constexpr std::string_view kFriendsAdvice =
     "restore it from a backup, or remove this file: friends are then who they are when seen next";
 
@@ -133,14 +134,7 @@ Result<void> StateDirectory::load(RandomSource& random) {
     state_ = std::move(*decoded);
   }
 
-  const auto peers_file = path_ / "peers.json";
-  const auto peers = read_sealed(peers_file, "peers", kMaxPeersFile, kPeersAdvice);
-  if (!peers) return peers.error();
-  if (*peers) {
-    auto decoded = decode_known_peers(**peers);
-    if (!decoded) return bad_content(peers_file, decoded, kPeersAdvice);
-    known_peers_ = std::move(*decoded);
-  }
+  load_known_peers();
 
   const auto friends_file = path_ / "friends.json";
   const auto friends = read_sealed(friends_file, "friends", kMaxFriendsFile, kFriendsAdvice);
@@ -151,6 +145,23 @@ Result<void> StateDirectory::load(RandomSource& random) {
     friends_ = std::move(*decoded);
   }
   return {};
+}
+
+void StateDirectory::load_known_peers() {
+  const auto file = path_ / "peers.json";
+  const auto peers = read_sealed(file, "peers", kMaxPeersFile, kPeersAdvice);
+  if (peers && !*peers) return;
+  auto decoded = peers ? decode_known_peers(**peers) : Result<std::vector<KnownPeer>>(peers.error());
+  if (decoded) {
+    known_peers_ = std::move(*decoded);
+    return;
+  }
+  std::filesystem::path aside = file;
+  aside += ".damaged";
+  std::error_code failure;
+  std::filesystem::rename(file, aside, failure);
+  log::warning("store", "{}",
+               peers ? bad_content(file, decoded, kPeersAdvice).message : decoded.error().message);
 }
 
 Result<void> StateDirectory::load_keys(RandomSource& random) {
@@ -217,19 +228,6 @@ Result<void> StateDirectory::save_port(const net::IpAddress& local, std::uint16_
   return save_state(std::move(changed));
 }
 
-Result<void> StateDirectory::cover_timestamp(const std::array<std::uint8_t, 12>& stamp) {
-  if (stamp <= state_.timestamp) return {};
-  NodeState changed = state_;
-  changed.timestamp = stamp;
-  std::uint64_t seconds = 0;
-  for (int i = 0; i < 8; ++i)
-    seconds = seconds << 8 | stamp[static_cast<std::size_t>(i)];
-  seconds += kTimestampStep;
-  for (int i = 7; i >= 0; --i, seconds >>= 8)
-    changed.timestamp[static_cast<std::size_t>(i)] = static_cast<std::uint8_t>(seconds);
-  return save_state(std::move(changed));
-}
-
 Result<void> StateDirectory::save_friends(FriendState friends) {
   if (friends == friends_) return {};
   auto saved = save_sealed(path_ / "friends.json", "friends", friends);
@@ -243,7 +241,12 @@ Result<void> StateDirectory::save_known_peers(std::vector<KnownPeer> peers) {
     if (peer.paths.size() > kMaxRememberedPaths) peer.paths.resize(kMaxRememberedPaths);
   }
   if (peers == known_peers_) return {};
-  auto saved = save_sealed(path_ / "peers.json", "peers", peers);
+  std::string text = seal_json("peers", encode(peers));
+  while (text.size() > kMaxPeersFile) {
+    peers.resize(peers.size() / 2);
+    text = seal_json("peers", encode(peers));
+  }
+  auto saved = write_file_atomically(path_ / "peers.json", as_bytes(text), kPrivate);
   if (saved) known_peers_ = std::move(peers);
   return saved;
 }

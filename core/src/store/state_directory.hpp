@@ -16,7 +16,8 @@ namespace causeway::store {
 
 /// The daemon's DIR: keys.json, state.json, peers.json, friends.json (all 0600), version, lock. Holds the
 /// lock while it lives. Every save is atomic and on disk when it returns. A damaged file is an error that
-/// says what to do, never replaced silently. Control thread.
+/// says what to do, never replaced silently; peers.json alone, which is filled again by itself, is moved
+/// aside. One thread at a time.
 class StateDirectory {
  public:
   /// Makes the directory (0700) and the keys when there are none. Errors: no permission or read-only, in use
@@ -37,21 +38,17 @@ class StateDirectory {
   Result<void> save_record_serial(std::uint64_t serial);
   /// Remembers the port of one local address. Beyond kMaxRememberedPorts an arbitrary other one is forgotten.
   Result<void> save_port(const net::IpAddress& local, std::uint16_t port);
-  /// Call with each TAI64N stamp *before* it is sent. Writes only when `stamp` is not covered yet, and then
-  /// kTimestampStep seconds ahead: after a restart stamps continue above what is stored.
-  Result<void> cover_timestamp(const std::array<std::uint8_t, 12>& stamp);
   Result<void> save_state(NodeState state);
-  /// At most kMaxKnownPeers and kMaxRememberedPaths are kept, the first ones.
+  /// At most kMaxKnownPeers and kMaxRememberedPaths are kept, the first ones, and what fits the file.
   Result<void> save_known_peers(std::vector<KnownPeer> peers);
   Result<void> save_friends(FriendState friends);
-
-  static constexpr std::uint64_t kTimestampStep = 30;  // seconds
 
  private:
   StateDirectory(std::filesystem::path path, DirectoryLock lock)
       : path_(std::move(path)), lock_(std::move(lock)) {}
   Result<void> load(RandomSource& random);
   Result<void> load_keys(RandomSource& random);
+  void load_known_peers();
 
   std::filesystem::path path_;
   DirectoryLock lock_;

@@ -9,10 +9,13 @@
 
 #include <cstdlib>
 #include <fstream>
+#include <functional>
 #include <iterator>
+#include <nlohmann/json.hpp>
 
 #include "crypto/ed25519.hpp"
 #include "protocol/join_token.hpp"
+#include "store/state_codec.hpp"
 
 namespace causeway::store {
 namespace {
@@ -51,11 +54,17 @@ class StateDirectoryTest : public testing::Test {
     record.name = "n2";
     record.identity = keys.public_key;
     record.virtual_addresses = {*net::IpAddress::parse("10.10.0.102")};
-    return {record.virtual_addresses[0],
-            protocol::sign(record, keys.secret),
-            "ours1234",
-            "theirs12",
-            {{*net::IpAddress::parse("192.0.2.1"), *net::Endpoint::parse("198.51.100.9:4000")}}};
+    KnownPeer peer;
+    peer.virtual_address = record.virtual_addresses[0];
+    peer.user = "ann";
+    peer.record = protocol::sign(record, keys.secret);
+    peer.in_use = true;
+    peer.local_ufrag = "ours1234";
+    peer.remote_ufrag = "theirs12";
+    peer.past_remote_ufrags = {"theirs10", "theirs11"};
+    peer.candidates = {{"srflx", "udp", *net::Endpoint::parse("198.51.100.9:4000"), "f1", 100}};
+    peer.paths = {{*net::IpAddress::parse("192.0.2.1"), *net::Endpoint::parse("198.51.100.9:4000")}};
+    return peer;
   }
 
   std::filesystem::path base, dir;
@@ -158,26 +167,6 @@ TEST_F(StateDirectoryTest, TheSecretGoesOnceEnrolled) {
   EXPECT_TRUE(made->state().enrolment->enrolled);
 }
 
-TEST_F(StateDirectoryTest, TimestampsAreCoveredAhead) {
-  std::array<std::uint8_t, 12> stamp{0x40, 0, 0, 0, 0x6a, 0, 0, 0xff, 0, 0, 0, 9};
-  {
-    auto made = open();
-    ASSERT_TRUE(made->cover_timestamp(stamp));
-    EXPECT_GT(made->state().timestamp, stamp);
-  }
-  std::filesystem::remove(dir / "state.json.tmp");
-  auto again = open();
-  const auto covered = again->state().timestamp;
-  EXPECT_GT(covered, stamp);
-  const auto written = std::filesystem::last_write_time(dir / "state.json");
-  stamp[7] = 0xfe;
-  ASSERT_TRUE(again->cover_timestamp(stamp));
-  EXPECT_EQ(std::filesystem::last_write_time(dir / "state.json"), written) << "covered already";
-  EXPECT_EQ(again->state().timestamp, covered);
-  EXPECT_EQ(covered[7], 0x1d) << "30 s ahead, carried over the byte";
-  EXPECT_EQ(covered[6], 0x01);
-}
-
 TEST_F(StateDirectoryTest, ASecondProcessIsToldWhoHoldsIt) {
   const auto first = open();
   ASSERT_TRUE(first);
@@ -263,10 +252,52 @@ TEST_F(StateDirectoryTest, WhatACrashLeftBesideIsIgnoredAndRemoved) {
   EXPECT_FALSE(std::filesystem::exists(dir / "state.json.tmp"));
 }
 
-TEST_F(StateDirectoryTest, DamagedPeersSayThatTheFileCanGo) {
-  { ASSERT_TRUE(open()); }
-  write("peers.json", "[]");
-  EXPECT_THAT(open_error(), AllOf(HasSubstr("peers.json is damaged"), HasSubstr("remove this file")));
+TEST_F(StateDirectoryTest, DamagedPeersAreSetAsideAndCostNothingElse) {
+  {
+    auto made = open();
+    ASSERT_TRUE(made->save_record_serial(7));
+    ASSERT_TRUE(made->save_known_peers({some_peer()}));
+  }
+  const std::string whole = read("peers.json");
+  for (const std::string& damaged :
+       {std::string("[]"), whole.substr(0, whole.size() / 2), std::string(1 << 20, '{'), std::string()}) {
+    write("peers.json", damaged);
+    const auto again = open();
+    ASSERT_TRUE(again) << again.error().message;
+    EXPECT_TRUE(again->known_peers().empty());
+    EXPECT_EQ(again->state().record_serial, 7u);
+    EXPECT_EQ(read("peers.json.damaged"), damaged) << "nothing is thrown away";
+    EXPECT_FALSE(std::filesystem::exists(dir / "peers.json"));
+  }
+  std::filesystem::create_directory(dir / "peers.json");
+  EXPECT_EQ(open_error(), "");
+}
+
+TEST_F(StateDirectoryTest, PeersBeyondTheirBoundsAreDamage) {
+  const auto refuses = [&](const std::function<void(nlohmann::json&)>& change) {
+    nlohmann::json content = encode(std::vector{some_peer()});
+    EXPECT_TRUE(decode_known_peers(content));
+    change(content.at(0));
+    const auto decoded = decode_known_peers(content);
+    return !decoded.has_value();
+  };
+  EXPECT_TRUE(refuses([](auto& peer) { peer["local_ufrag"] = std::string(257, 'a'); }));
+  EXPECT_TRUE(refuses([](auto& peer) { peer["remote_ufrag"] = 7; }));
+  EXPECT_TRUE(refuses([](auto& peer) { peer["past_remote_ufrags"] = std::vector<std::string>(9, "a"); }));
+  EXPECT_TRUE(refuses([](auto& peer) { peer["candidates"] = nlohmann::json::array({1}); }));
+  EXPECT_TRUE(refuses([](auto& peer) {
+    while (peer["candidates"].size() <= kMaxRememberedCandidates)
+      peer["candidates"].push_back(peer["candidates"][0]);
+  }));
+  EXPECT_TRUE(refuses([](auto& peer) {
+    while (peer["paths"].size() <= kMaxRememberedPaths)
+      peer["paths"].push_back(peer["paths"][0]);
+  }));
+  EXPECT_TRUE(refuses([](auto& peer) { peer["paths"][0]["remote"] = "somewhere"; }));
+  EXPECT_TRUE(refuses([](auto& peer) { peer["user"] = "no such name\n"; }));
+  EXPECT_TRUE(refuses([](auto& peer) { peer["in_use"] = 1; }));
+  EXPECT_TRUE(refuses([](auto& peer) { peer.erase("record"); }));
+  EXPECT_TRUE(refuses([](auto& peer) { peer["more"] = 1; }));
 }
 
 TEST_F(StateDirectoryTest, OthersMayNotWriteThere) {
