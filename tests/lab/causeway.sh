@@ -69,25 +69,26 @@ world_nodes() {
 
 # ---- ordinary programs --------------------------------------------------------------------------------------
 
-# web_server NS ADDRESS FOLDER: stock nginx with a configuration of its own.
+# web_server NS ADDRESS FOLDER [NAME]: stock nginx with a configuration of its own.
 web_server() {
-  mkdir -p "$lab_dir/nginx"
-  cat >"$lab_dir/nginx.conf" <<END
+  local name=${4:-nginx}
+  mkdir -p "$lab_dir/$name"
+  cat >"$lab_dir/$name.conf" <<END
 daemon off;
 user root;
 worker_processes 1;
-pid $lab_dir/nginx/pid;
+pid $lab_dir/$name/pid;
 error_log stderr;
 events { }
 http {
   access_log off;
   sendfile on;
-  client_body_temp_path $lab_dir/nginx; proxy_temp_path $lab_dir/nginx; fastcgi_temp_path $lab_dir/nginx;
-  uwsgi_temp_path $lab_dir/nginx; scgi_temp_path $lab_dir/nginx;
+  client_body_temp_path $lab_dir/$name; proxy_temp_path $lab_dir/$name; fastcgi_temp_path $lab_dir/$name;
+  uwsgi_temp_path $lab_dir/$name; scgi_temp_path $lab_dir/$name;
   server { listen $2:80; root $3; }
 }
 END
-  start nginx "$1" nginx -e stderr -p "$lab_dir/nginx" -c "$lab_dir/nginx.conf"
+  start "$name" "$1" nginx -e stderr -p "$lab_dir/$name" -c "$lab_dir/$name.conf"
   wait_until 5 "nginx listens on $2:80" on "$1" sh -c "ss -Hltn 'sport = :80' | grep -q ."
 }
 
