@@ -74,8 +74,9 @@ struct Agent::State {
   };
   std::vector<Due> due_checks() const;
   std::optional<Due> pick_check(SteadyTime now);
-  SteadyTime allowed_at(const CandidatePair& pair) const;
-  bool is_verified(const net::Endpoint& remote_address) const;
+  std::vector<const CandidatePair*> valid_pairs() const;
+  /// When a check of this pair may leave: at once to an address that is the remote one of a valid pair.
+  SteadyTime allowed_at(const CandidatePair& pair, const std::vector<const CandidatePair*>& valid) const;
   void send_check(CandidatePair& pair, CheckTransaction::Kind kind, SteadyTime now);
   void transmit(CheckTransaction& transaction, SteadyTime now);
   void on_deadline(CheckTransaction& transaction, SteadyTime now);

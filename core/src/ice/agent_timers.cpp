@@ -21,24 +21,30 @@ std::optional<SteadyTime> earlier(std::optional<SteadyTime> a, std::optional<Ste
 
 }  // namespace
 
-bool Agent::State::is_verified(const net::Endpoint& remote_address) const {
-  return std::any_of(checklist.pairs().begin(), checklist.pairs().end(), [&](const auto& entry) {
-    return entry.second.is_valid && entry.second.remote.address == remote_address;
-  });
+std::vector<const CandidatePair*> Agent::State::valid_pairs() const {
+  std::vector<const CandidatePair*> valid;
+  for (const auto& [id, pair] : checklist.pairs()) {
+    if (pair.is_valid) valid.push_back(&pair);
+  }
+  return valid;
 }
 
-SteadyTime Agent::State::allowed_at(const CandidatePair& pair) const {
-  const SteadyTime at = limiter.allowed_at(pair.remote.address);
-  return at == SteadyTime::min() || is_verified(pair.remote.address) ? SteadyTime::min() : at;
+SteadyTime Agent::State::allowed_at(const CandidatePair& pair,
+                                    const std::vector<const CandidatePair*>& valid) const {
+  const bool has_answered = std::any_of(valid.begin(), valid.end(), [&](const CandidatePair* other) {
+    return other->remote.address == pair.remote.address;
+  });
+  return has_answered ? SteadyTime::min() : limiter.allowed_at(pair.remote.address);
 }
 
 // In the order in which they go when several may (§6.1.4.1 before §6.1.4.2; nomination and what the selector
 // waits for before both).
 std::vector<Agent::State::Due> Agent::State::due_checks() const {
   std::vector<Due> due;
+  const auto valid = valid_pairs();
   const auto add = [&](Due::Rank rank, PairId id, SteadyTime at) {
     if (const CandidatePair* pair = checklist.find(id))
-      due.push_back({rank, id, std::max(at, allowed_at(*pair))});
+      due.push_back({rank, id, std::max(at, allowed_at(*pair, valid))});
   };
   if (nomination.is_to_be_sent()) add(Due::Rank::nominating, *nomination.pending(), SteadyTime::min());
   for (const PairId id : checklist.triggered()) {
@@ -131,7 +137,7 @@ void Agent::State::transmit(CheckTransaction& transaction, SteadyTime now) {
 void Agent::State::on_deadline(CheckTransaction& transaction, SteadyTime now) {
   CandidatePair* pair = checklist.find(transaction.pair);
   if (pair != nullptr && transaction.is_retransmitted() && transaction.sent < options.transmissions) {
-    const SteadyTime at = allowed_at(*pair);
+    const SteadyTime at = allowed_at(*pair, valid_pairs());
     if (at > now) {
       transaction.deadline = at;
     } else {
