@@ -1,10 +1,11 @@
 #!/bin/bash
-# The data plane alone: two dataplane_pair in two namespaces joined by veth, measured by ping and iperf3.
-#   bench/dataplane_pair.sh [PROGRAM] [SECONDS] [plain-tun] [plain-udp]
+# The data plane alone: two data_end in two namespaces joined by veth, measured by ping and iperf3.
+#   bench/dataplane_pair.sh [SECONDS] [WORD of data_end]...      bench/dataplane_pair.sh 4 aes no-gro
 set -euo pipefail
-program=${1:-$(dirname "$0")/../build/release/bin/dataplane_pair}
-seconds=${2:-4}
-shift $(($# < 2 ? $# : 2))
+program=$(dirname "$0")/../build/release/bin/data_end
+seconds=${1:-4}
+shift $(($# < 1 ? $# : 1))
+(($#)) || set -- aes
 run=cwpair$$
 pids=()
 

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "dataplane/data_loop.hpp"
@@ -18,8 +19,9 @@ using namespace dataplane;
 inline constexpr PeerId kPeer{1};
 inline constexpr net::BaseId kBase{1};
 inline constexpr std::uint16_t kPort = 51820;
-// 1,500 less IPv4, UDP and the worst padding of a type-4 message.
-inline constexpr std::uint32_t kTunMtu = 1420;
+/// Of type-4 messages over IPv4: 1,500 less IPv4, UDP and the worst padding.
+inline constexpr std::uint32_t kStockTunMtu = 1420;
+inline constexpr std::uint32_t kCompactTunMtu = 1467;
 
 inline crypto::SymmetricKey key_of(std::uint8_t fill) {
   crypto::SymmetricKey key;
@@ -29,24 +31,29 @@ inline crypto::SymmetricKey key_of(std::uint8_t fill) {
 
 struct Offloads {
   tun::TunOffloads tun{true, true, true};
-  bool udp = true;
+  bool gso = true;  ///< UDP_SEGMENT
+  bool gro = true;  ///< UDP_GRO
 };
+/// None: type-4 messages only.
+using Format = std::optional<crypto::AeadAlgorithm>;
 
 /// A data loop with a TUN, a UDP socket and fixed keys, for one other of its kind.
 class DataLoopNode {
  public:
   /// In the namespace of the calling thread, which has eth0 with 192.0.2.`number`.
-  DataLoopNode(int number, const Offloads& offloads) : number_(number) {
+  DataLoopNode(int number, const Offloads& offloads, Format format = std::nullopt)
+      : number_(number), format_(format) {
     tun_ = tun::LinuxTun::open({"cw0", offloads.tun}).value();
     auto config = tun::InterfaceConfig::open("cw0").value();
-    config.set_mtu(kTunMtu).value();
+    config.set_mtu(format ? kCompactTunMtu : kStockTunMtu).value();
     config.add_address(virtual_address(number), 24).value();
+    config.add_address(virtual_address_v6(number), 64).value();
     config.set_up(true).value();
     base_ = std::make_shared<UdpBase>(kBase, net::UdpSocket::open({.address = real_address(number),
                                                                    .port = kPort,
                                                                    .device = "eth0",
-                                                                   .use_gso = offloads.udp,
-                                                                   .use_gro = offloads.udp})
+                                                                   .use_gso = offloads.gso,
+                                                                   .use_gro = offloads.gro})
                                                  .value());
     loop_ = std::make_unique<DataLoop>(*tun_, channel_, drops_);
     loop_->start().value();
@@ -54,6 +61,9 @@ class DataLoopNode {
 
   static net::IpAddress virtual_address(int number) {
     return *net::IpAddress::parse("10.10.0." + std::to_string(number));
+  }
+  static net::IpAddress virtual_address_v6(int number) {
+    return *net::IpAddress::parse("fd10::" + std::to_string(number));
   }
   static net::IpAddress real_address(int number) {
     return *net::IpAddress::parse("192.0.2." + std::to_string(number));
@@ -63,9 +73,10 @@ class DataLoopNode {
   void connect_with(int other, const net::Endpoint& remote) {
     counters = std::make_shared<PeerCounters>();
     auto table = std::make_shared<ForwardingSnapshot>();
-    table->local_addresses = {virtual_address(number_)};
-    table->on_link = {*net::Prefix::parse("10.10.0.0/24")};
-    table->entries = {{net::Prefix{virtual_address(other), 32}, kPeer}};
+    table->local_addresses = {virtual_address(number_), virtual_address_v6(number_)};
+    table->on_link = {*net::Prefix::parse("10.10.0.0/24"), *net::Prefix::parse("fd10::/64")};
+    table->entries = {{net::Prefix{virtual_address(other), 32}, kPeer},
+                      {net::Prefix{virtual_address_v6(other), 128}, kPeer}};
     session::KeypairMaterial material;
     material.local_index = static_cast<std::uint32_t>(number_);
     material.remote_index = static_cast<std::uint32_t>(other);
@@ -73,10 +84,13 @@ class DataLoopNode {
     material.receive_key = key_of(static_cast<std::uint8_t>(other));
     material.is_initiator = number_ < other;
     material.created = read_clocks().steady;
+    material.compact = format_;
     channel_.send(AddBase{kBase, base_});
     channel_.send(AddPeer{kPeer, session::PeerKind::wireguard, counters});
     channel_.send(SetForwarding{std::move(table)});
-    channel_.send(InstallPeerKeypair{kPeer, material});
+    channel_.send(InstallPeerKeypair{kPeer, material,
+                                     VirtualPair{virtual_address(number_), virtual_address(other)},
+                                     VirtualPair{virtual_address_v6(number_), virtual_address_v6(other)}});
     channel_.send(SetPath{kPeer, DataPath{kBase, remote, 1500}});
   }
 
@@ -99,6 +113,7 @@ class DataLoopNode {
 
  private:
   int number_;
+  Format format_;
   ControlChannel channel_;
   DropCounters drops_;
   std::unique_ptr<tun::LinuxTun> tun_;

@@ -15,6 +15,7 @@ class FakeCarrier final : public dataplane::Carrier {
     net::Endpoint to;
     Bytes bytes;
     std::uint16_t segment_bytes = 0;
+    std::uint8_t ecn = 0;
     std::size_t segments() const { return (bytes.size() + segment_bytes - 1) / segment_bytes; }
   };
 
@@ -27,7 +28,7 @@ class FakeCarrier final : public dataplane::Carrier {
     if (deliver) {
       deliver(to, batch);
     } else {
-      sent.push_back({to, Bytes(batch.bytes.begin(), batch.bytes.end()), batch.segment_bytes});
+      sent.push_back({to, Bytes(batch.bytes.begin(), batch.bytes.end()), batch.segment_bytes, batch.ecn});
     }
     return {dataplane::SendStatus::sent, 0, static_cast<std::uint32_t>(batch.segments())};
   }

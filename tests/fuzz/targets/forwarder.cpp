@@ -51,6 +51,7 @@ struct FarEnd {
     ours.created = SteadyTime{std::chrono::seconds(1000)};
     ours.send_key.bytes.fill(static_cast<std::uint8_t>(number));
     ours.receive_key.bytes.fill(static_cast<std::uint8_t>(number + 1));
+    ours.compact = crypto::AeadAlgorithm::aes_256_gcm;
     theirs = ours;
     std::swap(theirs.local_index, theirs.remote_index);
     theirs.send_key = ours.receive_key;
@@ -58,9 +59,14 @@ struct FarEnd {
     theirs.is_initiator = !ours.is_initiator;
     keypair = std::make_unique<session::Keypair>(theirs);
   }
-  Bytes seal(ByteView plain) {
-    Bytes message(session::Keypair::sealed_bytes(plain.size()));
-    keypair->seal(plain, message);
+  Bytes seal(ByteView plain, bool compact) {
+    Bytes message(compact ? session::Keypair::compact_bytes(plain.size())
+                          : session::Keypair::sealed_bytes(plain.size()));
+    if (compact) {
+      keypair->seal_compact(plain, message);
+    } else {
+      keypair->seal(plain, message);
+    }
     return message;
   }
 };
@@ -73,7 +79,7 @@ class Household {
     for (FarEnd* peer : {&friend_, &hostile_}) {
       tell(dataplane::AddPeer{peer->id, session::PeerKind::causeway,
                               std::make_shared<dataplane::PeerCounters>()});
-      tell(dataplane::InstallPeerKeypair{peer->id, peer->ours});
+      install_at_ours(*peer);
       set_path(*peer, 1500);
     }
     static const auto table = forwarding();
@@ -106,7 +112,7 @@ class Household {
       }
       case 3:
       case 4:
-        receive_from(hostile_, input.piece());
+        receive_from(hostile_, input.piece(), (what & 16) != 0);
         break;
       case 5:
       case 6: {  // inner-source spoofing
@@ -117,7 +123,7 @@ class Household {
         spec.destination = (what & 16) != 0 ? "10.10.0.101" : "10.10.0.102";
         spec.sequence = input.u16();
         spec.payload.assign(input.byte(), 'h');
-        receive_from(hostile_, causeway::testing::build(spec));
+        receive_from(hostile_, whole(causeway::testing::build(spec), (what & 32) != 0), (what & 32) != 0);
         break;
       }
       case 7: {
@@ -125,7 +131,7 @@ class Household {
         spec.source = "10.10.0.102";
         spec.destination = "10.10.0.101";
         spec.payload.assign(input.byte(), 'f');
-        receive_from(friend_, causeway::testing::build(spec));
+        receive_from(friend_, whole(causeway::testing::build(spec), (what & 16) != 0), (what & 16) != 0);
         break;
       }
       case 8: {
@@ -182,6 +188,13 @@ class Household {
     return std::make_shared<const dataplane::ForwardingSnapshot>(table);
   }
   void tell(dataplane::Command command) { forwarder_.apply(std::move(command), now_); }
+  void install_at_ours(const FarEnd& peer) {
+    const auto remote = *net::IpAddress::parse(peer.address);
+    tell(dataplane::InstallPeerKeypair{
+        peer.id, peer.ours, dataplane::VirtualPair{kKnown.own_v4, remote},
+        &peer == &hostile_ ? std::optional{dataplane::VirtualPair{kKnown.own_v6, kKnown.hostile_v6}}
+                           : std::nullopt});
+  }
   void set_path(const FarEnd& peer, std::uint16_t mtu) {
     tell(dataplane::SetPath{peer.id, dataplane::DataPath{kBase, peer.at, mtu}});
   }
@@ -207,7 +220,7 @@ class Household {
         return tell(dataplane::ErasePeerKeypairs{peer.id});
       case 3:
         peer.install(static_cast<std::uint32_t>(peer.id) + 4u * ++installed_);
-        return tell(dataplane::InstallPeerKeypair{peer.id, peer.ours});
+        return install_at_ours(peer);
       case 4:
         return tell(dataplane::SendPeerKeepalive{peer.id});
       case 5:
@@ -218,8 +231,12 @@ class Household {
         return tell(dataplane::AddBase{kBase, carrier_});
     }
   }
-  void receive_from(FarEnd& peer, ByteView plain) {
-    Bytes message = peer.seal(plain);
+  static Bytes whole(Bytes packet, bool compact) {
+    if (compact) packet.insert(packet.begin(), packet::kCompactWhole);
+    return packet;
+  }
+  void receive_from(FarEnd& peer, ByteView plain, bool compact) {
+    Bytes message = peer.seal(plain, compact);
     if (sealed_.size() < 64) sealed_.push_back(message);
     receive(std::move(message), 0, false);
     check_written(&peer);
@@ -259,10 +276,19 @@ class Household {
                 .subspan(at, std::min<std::size_t>(batch.segment_bytes, batch.bytes.size() - at));
         FarEnd& receiver = is_hostile ? hostile_ : friend_;
         Bytes plain(datagram.size());
-        const auto opened = receiver.keypair->open(datagram, plain, now_.steady);
+        const bool compact = datagram[0] == session::kCompactType;
+        const auto opened = compact ? receiver.keypair->open_compact(datagram, plain, now_.steady)
+                                    : receiver.keypair->open(datagram, plain, now_.steady);
         if (opened.error != session::OpenError::none) continue;  // sealed with an older keypair of this peer
         if (opened.length == 0) continue;
-        const auto view = packet::IpView::parse(ByteView(plain).first(opened.length));
+        ByteView packet = ByteView(plain).first(opened.length);
+        if (compact) {
+          const auto form = packet::CompactForm::parse(packet);
+          require(form.has_value(), "what we sealed begins with no compact header");
+          if (form->kind != packet::CompactKind::whole) continue;
+          packet = packet.subspan(form->size);
+        }
+        const auto view = packet::IpView::parse(packet);
         require(view.has_value(), "what we sealed is no packet");
         if (!is_hostile) continue;
         require(kKnown.is_hostile(view->destination.address()),

@@ -22,7 +22,9 @@ struct BufferCarrier final : Carrier {
   }
 };
 
-TEST_F(TwoNodes, SteadyTrafficAllocatesNothing) {
+INSTANTIATE_TEST_SUITE_P(Allocation, EveryFormat, every_format(), name_of_format);
+
+TEST_P(EveryFormat, SteadyTrafficAllocatesNothing) {
   connect();
   auto carrier = std::make_shared<BufferCarrier>();
   near.tell(AddBase{kBase, carrier});

@@ -19,7 +19,12 @@ namespace {
 using test::DataLoopNode;
 using test::Offloads;
 
-class DataLoopPair : public testing::TestWithParam<Offloads> {
+struct Variant {
+  Offloads offloads;
+  test::Format format;
+};
+
+class DataLoopPair : public testing::TestWithParam<Variant> {
  protected:
   void SetUp() override {
     home_ = test::current_network_namespace();
@@ -34,7 +39,7 @@ class DataLoopPair : public testing::TestWithParam<Offloads> {
       ASSERT_TRUE(test::enter(spaces_[i]));
       ASSERT_TRUE(test::ip("addr add " + DataLoopNode::real_address(i + 1).to_string() + "/24 dev eth0"));
       ASSERT_TRUE(test::ip("link set eth0 up"));
-      nodes_[i] = std::make_unique<DataLoopNode>(i + 1, GetParam());
+      nodes_[i] = std::make_unique<DataLoopNode>(i + 1, GetParam().offloads, GetParam().format);
     }
     nodes_[0]->connect_with(*nodes_[1]);
     nodes_[1]->connect_with(*nodes_[0]);
@@ -122,7 +127,7 @@ void expect_tcp_stream(std::size_t bytes, const net::FileDescriptor& from, const
 }
 
 TEST_P(DataLoopPair, tcp_passes_whole_both_ways) {
-  const std::size_t bytes = GetParam().udp ? 50'000'000 : 10'000'000;
+  const std::size_t bytes = GetParam().offloads.gro ? 50'000'000 : 10'000'000;
   expect_tcp_stream(bytes, spaces_[0], spaces_[1], "10.10.0.2");
   expect_tcp_stream(bytes, spaces_[1], spaces_[0], "10.10.0.1");
   EXPECT_GE(nodes_[0]->counters->tx_bytes.load(), bytes);
@@ -175,12 +180,18 @@ TEST_P(DataLoopPair, a_deleted_real_nic_fails_the_path_and_nothing_else) {
   nodes_[0]->loop().stop();
 }
 
-INSTANTIATE_TEST_SUITE_P(Offloads, DataLoopPair,
-                         testing::Values(Offloads{}, Offloads{{true, true, true}, false}, Offloads{{}, true},
-                                         Offloads{{}, false}),
+constexpr auto kAes = crypto::AeadAlgorithm::aes_256_gcm;
+constexpr tun::TunOffloads kTun{true, true, true};
+
+INSTANTIATE_TEST_SUITE_P(Variants, DataLoopPair,
+                         testing::Values(Variant{}, Variant{{kTun, false, false}, {}},
+                                         Variant{{{}, true, true}, {}}, Variant{{{}, false, false}, {}},
+                                         Variant{{}, kAes}, Variant{{{}, false, false}, kAes}),
                          [](const auto& variant) {
-                           return std::string(variant.param.tun.tso ? "tun" : "plain_tun") +
-                                  (variant.param.udp ? "_udp" : "_plain_udp");
+                           const Offloads& offloads = variant.param.offloads;
+                           return std::string(offloads.tun.tso ? "tun" : "plain_tun") +
+                                  (offloads.gro ? "_udp" : "_plain_udp") +
+                                  (variant.param.format ? "_compact" : "");
                          });
 
 }  // namespace

@@ -115,6 +115,19 @@ struct TwoNodes : ::testing::Test {
   Node near{"10.10.0.101"}, far{"10.10.0.102"};
   KeypairPair keys = make_keypairs(kNearIndex, kFarIndex, near.now.steady);
 
+  /// From the next keypairs on, both ends can do compact messages.
+  void use_compact(crypto::AeadAlgorithm algorithm) {
+    keys.initiator.compact = keys.responder.compact = algorithm;
+  }
+  void install(Node& node) {
+    const bool is_near = &node == &near;
+    Node& other = is_near ? far : near;
+    node.tell(
+        InstallPeerKeypair{kPeer, is_near ? keys.initiator : keys.responder,
+                           VirtualPair{address(node.own_address.c_str()), address(other.own_address.c_str())},
+                           VirtualPair{address(node.own_v6()), address(other.own_v6())}});
+  }
+
   void connect() {
     for (Node* node : {&near, &far}) {
       const bool is_near = node == &near;
@@ -123,7 +136,7 @@ struct TwoNodes : ::testing::Test {
       node->route({{prefix(is_near ? "10.10.0.102/32" : "10.10.0.101/32"), kPeer},
                    {prefix(is_near ? "fd00::102/128" : "fd00::101/128"), kPeer}});
       node->set_path(is_near ? "192.0.2.2:2000" : "192.0.2.1:1000");
-      node->tell(InstallPeerKeypair{kPeer, is_near ? keys.initiator : keys.responder});
+      install(*node);
     }
   }
   /// Gives `to` all that `from` sent.
@@ -145,7 +158,30 @@ struct TwoNodes : ::testing::Test {
     message.resize(forger->seal(plaintext, message));
     return message;
   }
+  /// The same as a compact message; only with use_compact().
+  Bytes sealed_compact(const Bytes& plaintext) {
+    if (!forger) forger = std::make_unique<session::Keypair>(keys.initiator);
+    Bytes message(session::Keypair::compact_bytes(plaintext.size()));
+    forger->seal_compact(plaintext, message);
+    return message;
+  }
   std::unique_ptr<session::Keypair> forger;
 };
+
+/// The same with each message format and cipher.
+struct EveryFormat : TwoNodes, ::testing::WithParamInterface<std::optional<crypto::AeadAlgorithm>> {
+  EveryFormat() {
+    if (GetParam()) use_compact(*GetParam());
+  }
+};
+inline auto every_format() {
+  return ::testing::Values(std::nullopt, crypto::AeadAlgorithm::aes_256_gcm,
+                           crypto::AeadAlgorithm::chacha20_poly1305);
+}
+inline std::string name_of_format(
+    const ::testing::TestParamInfo<std::optional<crypto::AeadAlgorithm>>& info) {
+  if (!info.param) return "Type4";
+  return *info.param == crypto::AeadAlgorithm::aes_256_gcm ? "CompactAes" : "CompactChaCha";
+}
 
 }  // namespace causeway::dataplane

@@ -32,15 +32,18 @@ Bytes without_id(Bytes packet) {
   return packet;
 }
 
-TEST_F(TwoNodes, CarryRandomPacketsOfBothFamiliesUnchanged) {
+INSTANTIATE_TEST_SUITE_P(Forwarder, EveryFormat, every_format(), name_of_format);
+
+TEST_P(EveryFormat, CarriesRandomPacketsOfBothFamiliesUnchanged) {
   connect();
   far.receive(sealed({}));  // confirms the responder's keypair
   forger.reset();
   near.tell(ErasePeerKeypairs{kPeer});
   far.tell(ErasePeerKeypairs{kPeer});
   keys = make_keypairs(0x33333333, 0x44444444, near.now.steady);
-  near.tell(InstallPeerKeypair{kPeer, keys.initiator});
-  far.tell(InstallPeerKeypair{kPeer, keys.responder});
+  if (GetParam()) use_compact(*GetParam());
+  install(near);
+  install(far);
   near.tell(SendPeerKeepalive{kPeer});
   hand_over(near, far);
 
@@ -66,8 +69,16 @@ TEST_F(TwoNodes, CarryRandomPacketsOfBothFamiliesUnchanged) {
       spec.sequence = sequence[spec.source_port];
       sequence[spec.source_port] += static_cast<std::uint32_t>(spec.payload.size());
       if (random.below(4) == 0) spec.tcp_flags |= 0x08;
+      if (random.below(8) == 0) spec.tos = static_cast<std::uint8_t>(random.next_u32());
+      if (random.below(8) == 0) spec.ttl = static_cast<std::uint8_t>(1 + random.below(255));
+      spec.id = static_cast<std::uint16_t>(random.next_u32());
+      spec.dont_fragment = random.below(4) != 0;
       const std::size_t segment = std::min<std::size_t>(spec.payload.size(), 300 + random.below(1000));
-      from.tun.put(build_super_frame(spec, static_cast<std::uint16_t>(segment)));
+      if (segment == spec.payload.size() && random.below(2)) {
+        from.tun.put(build(spec));  // with its own checksum
+      } else {
+        from.tun.put(build_super_frame(spec, static_cast<std::uint16_t>(segment)));
+      }
       for (Bytes& packet : naive_segments(spec, segment))
         sent[spec.source_port].push_back(without_id(std::move(packet)));
     }
@@ -87,7 +98,7 @@ TEST_F(TwoNodes, CarryRandomPacketsOfBothFamiliesUnchanged) {
   EXPECT_LT(far.tun.frames_written, far.counters->rx_packets / 2);  // joined
 }
 
-TEST_F(TwoNodes, LossAndReorderingNeverDamageAPacket) {
+TEST_P(EveryFormat, LossAndReorderingNeverDamageAPacket) {
   connect();
   SeededRandom random(13);
   std::vector<Bytes> sent;

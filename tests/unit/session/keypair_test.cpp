@@ -105,6 +105,87 @@ TEST(Keypair, AcceptsReorderingWithinTheWindowOnly) {
   EXPECT_EQ(pair.responder->open(messages[8999 - 8128], out, kCreated).error, OpenError::replayed);
 }
 
+struct CompactPair : Pair {
+  explicit CompactPair(crypto::AeadAlgorithm algorithm) {
+    SeededRandom random{9};
+    KeypairMaterial a{0x11223344, 0x55667788, {}, {}, true, kCreated, algorithm};
+    random.fill(a.send_key.bytes);
+    random.fill(a.receive_key.bytes);
+    KeypairMaterial b{0x55667788, 0x11223344, a.receive_key, a.send_key, false, kCreated, algorithm};
+    initiator = std::make_unique<Keypair>(a);
+    responder = std::make_unique<Keypair>(b);
+  }
+  static Bytes sealed(Keypair& keypair, ByteView plaintext) {
+    Bytes message(Keypair::compact_bytes(plaintext.size()));
+    EXPECT_EQ(keypair.seal_compact(plaintext, message), message.size());
+    return message;
+  }
+};
+
+TEST(KeypairCompact, CarriesEveryLengthAsItIs) {
+  for (const auto algorithm :
+       {crypto::AeadAlgorithm::aes_256_gcm, crypto::AeadAlgorithm::chacha20_poly1305}) {
+    CompactPair pair(algorithm);
+    for (std::size_t length = 0; length < 100; ++length) {
+      const Bytes plaintext(length, 7);
+      const Bytes message = pair.sealed(*pair.initiator, plaintext);
+      EXPECT_EQ(to_hex(ByteView{message}.first(8)),
+                "80887766" + to_hex(Bytes{static_cast<std::uint8_t>(length)}) + "000000");
+      Bytes out(length);
+      const auto opened = pair.responder->open_compact(message, out, kCreated);
+      ASSERT_EQ(opened.error, OpenError::none);
+      EXPECT_EQ(opened.length, length);
+      EXPECT_EQ(opened.counter, length);
+      EXPECT_EQ(out, plaintext);
+    }
+  }
+}
+
+TEST(KeypairCompact, RefusesReplaysAndEveryFlippedBit) {
+  CompactPair pair(crypto::AeadAlgorithm::aes_256_gcm);
+  const Bytes message = pair.sealed(*pair.initiator, Bytes(20, 1));
+  Bytes out(64);
+  for (std::size_t bit = 0; bit < message.size() * 8; ++bit) {
+    Bytes bad = message;
+    bad[bit / 8] ^= static_cast<std::uint8_t>(1u << bit % 8);
+    EXPECT_NE(pair.responder->open_compact(bad, out, kCreated).error, OpenError::none) << bit;
+  }
+  for (std::size_t length = 0; length < message.size(); ++length) {
+    EXPECT_NE(pair.responder->open_compact(ByteView{message}.first(length), out, kCreated).error,
+              OpenError::none);
+  }
+  EXPECT_EQ(pair.responder->open_compact(message, out, kCreated).error, OpenError::none);
+  EXPECT_EQ(pair.responder->open_compact(message, out, kCreated).error, OpenError::replayed);
+  EXPECT_EQ(pair.responder->open_compact(message, out, kCreated + kRejectAfterTime).error,
+            OpenError::key_expired);
+}
+
+TEST(KeypairCompact, CountsByItself) {
+  CompactPair pair(crypto::AeadAlgorithm::chacha20_poly1305);
+  const Bytes stock = sealed(*pair.initiator, Bytes(16, 1));
+  const Bytes compact = pair.sealed(*pair.initiator, Bytes(16, 1));
+  EXPECT_EQ(pair.initiator->messages_sent(), 2u);
+  // The same number, the same plaintext, the same cipher: but another key.
+  EXPECT_FALSE(std::equal(stock.begin() + 16, stock.end(), compact.begin() + 8));
+  Bytes out(16);
+  EXPECT_EQ(pair.responder->open_compact(compact, out, kCreated).error, OpenError::none);
+  EXPECT_EQ(pair.responder->open(stock, out, kCreated).error, OpenError::none);
+}
+
+TEST(KeypairCompact, AnswersInTheFormatItHears) {
+  CompactPair pair(crypto::AeadAlgorithm::aes_256_gcm);
+  Bytes out(16);
+  EXPECT_TRUE(pair.responder->sends_compact());
+  EXPECT_EQ(pair.responder->open(sealed(*pair.initiator, {}), out, kCreated).error, OpenError::none);
+  EXPECT_FALSE(pair.responder->sends_compact());
+  EXPECT_EQ(pair.responder->open_compact(pair.sealed(*pair.initiator, {}), out, kCreated).error,
+            OpenError::none);
+  EXPECT_TRUE(pair.responder->sends_compact());
+  Pair stock;
+  EXPECT_FALSE(stock.initiator->sends_compact());
+  EXPECT_EQ(stock.responder->open_compact(Bytes(40, 0x80), out, kCreated).error, OpenError::malformed);
+}
+
 TEST(Keypair, Expires) {
   Pair pair;
   const Bytes message = sealed(*pair.initiator, {});
