@@ -93,6 +93,19 @@ TEST_P(Abilities, ARestartedNodeMayHaveOthers) {
   expect_format(AeadAlgorithm::chacha20_poly1305);
 }
 
+// Nobody can tell the other one; it learns from the format of what it gets.
+TEST_P(Abilities, ARestartedNodeWithoutCompactMessagesIsAnsweredInItsFormatThoughNoServerTells) {
+  start();
+  expect_format(AeadAlgorithm::chacha20_poly1305);
+  world.run_for(6s);  // stored
+  world.server.crash();
+  alice.compact = false;
+  alice.restart();
+  EXPECT_TRUE(crosses(alice, bob, 5));
+  EXPECT_TRUE(crosses(bob, alice, 6));
+  EXPECT_TRUE(agrees(alice, bob, std::nullopt));
+}
+
 INSTANTIATE_TEST_SUITE_P(Seeds, Abilities, ::testing::Range<std::uint64_t>(1, 6));
 
 }  // namespace
