@@ -29,6 +29,7 @@
 #include "link/tls_client.hpp"
 #include "node/node.hpp"
 #include "plugin/executor.hpp"
+#include "plugin/fault_note.hpp"
 #include "plugin/host.hpp"
 #include "store/state_directory.hpp"
 
@@ -148,6 +149,7 @@ class Daemon final : public ControlTarget {
   asio::posix::stream_descriptor data_events_{context_};
   dataplane::DataPlane data_;
   BaseManager bases_;
+  std::optional<plugin::FaultNote> fault_note_;
   plugin::ThreadExecutor executor_;
   plugin::Host plugins_;
   node::Node node_;
@@ -204,6 +206,7 @@ plugin::HostCallbacks Daemon::host_callbacks() {
 
 Result<void> Daemon::start() {
   is_joining_ = options_.join_token.has_value();
+  fault_note_.emplace(host_options().private_directory);
   auto control = ControlSocket::open(context_, state_.path() / "causeway.sock", make_control_handler(*this));
   if (!control) return control.error();
   control_ = std::move(*control);

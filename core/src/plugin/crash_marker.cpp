@@ -34,7 +34,7 @@ void CrashMarkers::write(const std::string& id, const std::string& sha256, Recor
 
 int CrashMarkers::crashes(const std::string& id, const std::string& sha256) const {
   const Record record = read(id, sha256);
-  return record.crashes + (record.is_running ? 1 : 0);
+  return record.crashes + (record.is_running && died_of_fault_ ? 1 : 0);
 }
 
 Result<void> CrashMarkers::may_start(const std::string& id, const std::string& sha256) const {

@@ -5,19 +5,22 @@
 
 #include "base/result.hpp"
 #include "base/time.hpp"
+#include "plugin/fault_note.hpp"
 
 namespace causeway::plugin {
 
-/// Remembers across restarts which plugin was in use when the process died: a memory fault cannot be
-/// survived, but it must not come again for ever. One small file per plugin; another build (hash) of it
-/// starts with a clean slate.
+/// Remembers across restarts which plugin was in use when the process died of a fault (FaultNote): that
+/// cannot be survived, but it must not come again for ever. One small file per plugin; another build (hash)
+/// of it starts with a clean slate.
 class CrashMarkers {
  public:
   static constexpr int kCrashLimit = 2;
   static constexpr Duration kTrial =
       60s;  ///< a crash later than this after activation is not held against it
 
-  explicit CrashMarkers(std::filesystem::path directory) : directory_(std::move(directory)) {}
+  /// Takes the fault note of the process before.
+  explicit CrashMarkers(std::filesystem::path directory)
+      : directory_(std::move(directory)), died_of_fault_(FaultNote::take(directory_)) {}
 
   /// Refuses a plugin that twice did not live to the end of its trial.
   Result<void> may_start(const std::string& id, const std::string& sha256) const;
@@ -40,6 +43,7 @@ class CrashMarkers {
   void write(const std::string& id, const std::string& sha256, Record record);
 
   std::filesystem::path directory_;
+  bool died_of_fault_;
 };
 
 }  // namespace causeway::plugin

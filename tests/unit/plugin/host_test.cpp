@@ -1,9 +1,15 @@
 // Use, swap, faults and unloading, with real libraries and virtual time.
 #include "plugin/host.hpp"
 
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdlib>
 #include <fstream>
 
 #include "plugin/crash_marker.hpp"
+#include "plugin/fault_note.hpp"
 #include "plugin/plugin_library.hpp"
 #include "unit/plugin/host_fixture.hpp"
 
@@ -215,6 +221,7 @@ TEST_F(HostLife, TwoCrashesWithinTheTrialKeepAPluginOut) {
     std::filesystem::copy_file(mark, kept, std::filesystem::copy_options::overwrite_existing);
     world_.stop();
     std::filesystem::copy_file(kept, mark, std::filesystem::copy_options::overwrite_existing);
+    std::ofstream(world_.private_directory() / "fault");
     world_.start();
   }
   const auto refused = world_.host().load(test_plugin("plain-c"), world_.now());
@@ -249,7 +256,9 @@ TEST_F(HostLife, AnOrderlyEndAndAPassedTrialLeaveNoMark) {
 
 TEST(CrashMarkers, AnotherBuildStartsCleanAndRubbishIsIgnored) {
   ScratchDirectory scratch;
+  std::ofstream(scratch.path() / "fault");
   CrashMarkers markers(scratch.path());
+  EXPECT_FALSE(std::filesystem::exists(scratch.path() / "fault")) << "it tells of one process";
   markers.started("a", "hash1");
   markers.started("a", "hash1");
   markers.started("a", "hash1");
@@ -257,6 +266,40 @@ TEST(CrashMarkers, AnotherBuildStartsCleanAndRubbishIsIgnored) {
   EXPECT_TRUE(markers.may_start("a", "hash2"));
   std::ofstream(scratch.path() / "b.trial") << "hash1 99999999999999999999999 x\n";
   EXPECT_TRUE(markers.may_start("b", "hash1"));
+}
+
+TEST(CrashMarkers, WhoWasKilledFromOutsideBlamesNobody) {
+  ScratchDirectory scratch;
+  for (int kill = 0; kill < 20; ++kill) {
+    CrashMarkers markers(scratch.path());
+    EXPECT_TRUE(markers.may_start("a", "hash1"));
+    markers.started("a", "hash1");
+  }
+}
+
+TEST(FaultNote, IsLeftByFaultsAndByNothingElse) {
+  ScratchDirectory scratch;
+  const auto child = [&](auto end) {
+    const pid_t pid = ::fork();
+    if (pid == 0) {
+      FaultNote note(scratch.path());
+      end();
+      std::raise(SIGKILL);
+    }
+    int status = 0;
+    EXPECT_EQ(::waitpid(pid, &status, 0), pid);
+    return status;
+  };
+  EXPECT_EQ(WTERMSIG(child([] {})), SIGKILL);
+  EXPECT_FALSE(FaultNote::take(scratch.path()));
+  for (const int signal : {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT}) {
+    EXPECT_NE(child([&] { std::raise(signal); }), 0) << "it ends by it all the same";
+    EXPECT_TRUE(FaultNote::take(scratch.path())) << signal;
+  }
+  EXPECT_NE(child([] { std::abort(); }), 0);
+  EXPECT_TRUE(FaultNote::take(scratch.path()));
+  EXPECT_EQ(WTERMSIG(child([] { std::raise(SIGTERM); })), SIGTERM);
+  EXPECT_FALSE(FaultNote::take(scratch.path()));
 }
 
 // ---- candidate sources ----
