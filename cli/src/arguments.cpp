@@ -72,6 +72,11 @@ class CommandLine {
       std::ostringstream out, err;
       app_.exit(wanted, out, err);
       return Answered{0, out.str()};
+    } catch (const CLI::RequiredError& problem) {
+      // "A subcommand is required" is no help to who gave one that there is not.
+      const auto unknown = app_.remaining(true);
+      const std::string what = unknown.empty() ? problem.what() : unknown.front() + " is no command";
+      return Answered{2, fmt::format("error: {}: see `causeway --help`\n", what)};
     } catch (const CLI::Error& problem) {
       return Answered{2, fmt::format("error: {}: see `causeway --help`\n", problem.what())};
     }

@@ -196,6 +196,11 @@ int run_checked(int argc, char** argv) {
     app.parse(argc, argv);
   } catch (const CLI::Success& asked) {  // --help, --version
     return app.exit(asked) == 0 ? kDone : kFailed;
+  } catch (const CLI::RequiredError& missing) {
+    // "A subcommand is required" is no help to who gave one that there is not.
+    const auto unknown = app.remaining(true);
+    return fail(kUsage, (unknown.empty() ? std::string(missing.what()) : unknown.front() + " is no command") +
+                            ": see --help");
   } catch (const CLI::ParseError& wrong) {
     return fail(kUsage, std::string(wrong.what()) + ": see --help");
   }

@@ -119,6 +119,12 @@ TEST(Arguments, WrongUsageIsTwoWithOneErrorLine) {
   }
 }
 
+TEST(Arguments, AnUnknownCommandIsNamed) {
+  EXPECT_THAT(answered({"nonsense"}).text, HasSubstr("error: nonsense is no command"));
+  EXPECT_THAT(answered({"friend", "greet", "bob"}).text, HasSubstr("error: greet is no command"));
+  EXPECT_THAT(answered({}).text, HasSubstr("A subcommand is required"));
+}
+
 TEST(Arguments, HelpAndVersion) {
   EXPECT_EQ(answered({"--version"}).exit_code, 0);
   EXPECT_THAT(answered({"--version"}).text, HasSubstr("causeway 0.1.0"));
