@@ -181,20 +181,20 @@ Result<Json> buffers(ControlTarget& target, const Json&) {
   const auto dropped = [&](dataplane::DropReason reason) { return plane.dropped(reason); };
   Json rows = Json::object();
   Json loops = Json::array();
-  const auto add = [](Json& row, std::size_t used, std::size_t capacity) {
-    row["used"] = row.value("used", std::size_t{0}) + used;
-    row["capacity"] = row.value("capacity", std::size_t{0}) + capacity;
+  const auto add = [&](std::string_view name, std::size_t used, std::size_t capacity) {
+    const auto row = rows.emplace(std::string(name), Json{{"used", 0}, {"capacity", 0}}).first;
+    (*row)["used"] = (*row)["used"].get<std::size_t>() + used;
+    (*row)["capacity"] = (*row)["capacity"].get<std::size_t>() + capacity;
   };
   for (unsigned i = 0; i < plane.loops(); ++i) {
     Json loop{{"loop", i}};
     for (const auto& queue : plane.queues(i)) {
-      const std::string name(queue.name);
-      loop[name] = queue.used;
-      add(rows[name], queue.used, queue.capacity);
+      loop[std::string(queue.name)] = queue.used;
+      add(queue.name, queue.used, queue.capacity);
     }
     const auto handed_over = plane.handed_over(i);
     loop["handed_over_bytes"] = handed_over.used_bytes;
-    add(rows["handed_over_bytes"], handed_over.used_bytes, handed_over.capacity_bytes);
+    add("handed_over_bytes", handed_over.used_bytes, handed_over.capacity_bytes);
     loops.push_back(std::move(loop));
   }
   rows["loops"] = std::move(loops);
