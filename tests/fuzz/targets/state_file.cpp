@@ -12,8 +12,14 @@ CAUSEWAY_FUZZ_TARGET(state_file) {
     (void)store::unseal_json("state", as_text(rest), "state.json");
     return;
   }
-  const auto content = nlohmann::json::parse(as_text(rest), nullptr, false);
-  if (content.is_discarded()) return;
+  // Nothing of ours is nested deeper, and what is does not open.
+  bool is_too_deep = false;
+  const auto check_depth = [&](int depth, nlohmann::json::parse_event_t, nlohmann::json&) {
+    is_too_deep = is_too_deep || depth > 30;
+    return !is_too_deep;
+  };
+  const auto content = nlohmann::json::parse(as_text(rest), check_depth, false);
+  if (content.is_discarded() || is_too_deep) return;
   const auto unsealed = store::unseal_json("state", store::seal_json("state", content), "state.json");
   require(unsealed && *unsealed == content, "a sealed file does not open");
   if (kind == 0) (void)store::decode_keys(content);
