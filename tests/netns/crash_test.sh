@@ -1,7 +1,7 @@
 #!/bin/bash
-# kill -9 in the middle of traffic. Nodes keep identity and address, and come back by themselves; no state file is ever
-# half-written; tunnels outlive the server; a node that is put out is dropped by its peers within 5 s.
-# CAUSEWAY_CRASH_CYCLES changes how often each of the two is killed (3).
+# kill -9 in the middle of traffic. Nodes keep identity, address and friends, and come back by themselves, with a server
+# or without; no state file is ever half-written; tunnels outlive the server; a node that is put out is dropped by its
+# peers within 5 s. CAUSEWAY_CRASH_CYCLES changes how often each is killed (3).
 source "$(dirname "$0")/../lab/lab.sh"
 lab_begin
 needs_binaries
@@ -14,6 +14,109 @@ identity() { status "$1" .identity; }
 pings() { on "$1" ping -c1 -W2 "$2"; }
 milliseconds_since() { echo $(((${EPOCHREALTIME/./} - $1) / 1000)); }
 
+# ---- the kill table -----------------------------------------------------------------------------------------
+
+# What bob's applications see of alice; ping stamps each reply.
+watch_from_bob() { start watch client2 stdbuf -oL ping -D -i 0.02 "$alice_address"; }
+# first_reply MICROSECONDS: how many ms later the first reply came.
+first_reply() {
+  awk -v since="$1" '/bytes from/ { at = substr($1, 2) * 1e6; if (at > since) { printf "%d\n", (at - since) / 1000; exit } }' \
+    "$lab_dir/log/watch"
+}
+has_reply_since() { [[ -n $(first_reply "$1") ]]; }
+
+files_are_whole() {
+  local name=$1 file
+  for file in keys state peers friends; do
+    [[ ! -e $lab_dir/$name/$file.json ]] || whole "$lab_dir/$name/$file.json" || { fail "$file.json is not whole"; return 1; }
+  done
+}
+friends_of() { jq -Sc '[.content.friends[] | {user, pins: [.pins[].identity]}]' "$lab_dir/$1/friends.json"; }
+
+# row WHAT MILLISECONDS
+row() { printf '%s\t%s\n' "$1" "$2" >>"$lab_dir/kills"; }
+table() {
+  local what
+  printf '  %-44s %5s %6s %6s %6s  (ms from start to the first reply)\n' "killed" kills min median max >&3
+  cut -f1 "$lab_dir/kills" | awk '!seen[$0]++' | while read -r what; do
+    awk -F'\t' -v what="$what" '$1 == what { print $2 }' "$lab_dir/kills" | sort -n |
+      awk -v what="$what" '{ v[NR] = $1 } END { printf "  %-44s %5d %6d %6d %6d\n", what, NR, v[1], v[int((NR + 1) / 2)], v[NR] }' >&3
+  done
+}
+
+# restart_and_wait WHAT: alice again, and how long until bob's ping is answered.
+restart_and_wait() {
+  local begun=${EPOCHREALTIME/./}
+  node_start 1 alice
+  wait_until 15 "ping passes again" has_reply_since "$begun"
+  row "$1" "$(first_reply "$begun")"
+}
+has_no_path() { [[ $(peer "$1" "$2" .path) == null ]]; }
+is_who_she_was() {
+  [[ $(identity alice) == "$alice_identity" ]] || { fail "another identity"; return 1; }
+  [[ $(status alice .virtual_address) == "$alice_address" ]] || { fail "another address"; return 1; }
+  [[ $(friends_of alice) == "$alice_friends" ]] || { fail "other friends or pins: $(friends_of alice)"; return 1; }
+  wait_until 10 "status shows bob as connected" peer_is alice bob connected
+  [[ $(peer alice bob .friend) == true ]] || { fail "bob is no friend any more"; return 1; }
+}
+
+nodes_survive_kill() {
+  local cycle
+  start traffic client1 ping -i 0.02 "$bob_address"
+  for ((cycle = 1; cycle <= cycles; cycle++)); do
+    # A moment that is not the same each time, from just started to well connected.
+    sleep "$((RANDOM % 2)).$((RANDOM % 90 + 10))"
+    stop alice KILL
+    files_are_whole alice
+    if ((cycle % 2)); then
+      # Again, while she starts.
+      node_start 1 alice
+      sleep "0.0$((RANDOM % 10))$((RANDOM % 10))"
+      stop alice KILL
+      files_are_whole alice
+    fi
+    restart_and_wait "alice, with the server"
+    wait_online alice 20
+    is_who_she_was
+  done
+  stop traffic
+  ok "$cycles kills: same identity, same address, same friends"
+}
+
+nodes_survive_kill_without_server() {
+  local cycle begun
+  stop server
+  wait_until 15 "alice notices" node_is alice offline
+  for ((cycle = 1; cycle <= cycles; cycle++)); do
+    sleep "$((RANDOM % 2)).$((RANDOM % 90 + 10))"
+    stop alice KILL
+    files_are_whole alice
+    restart_and_wait "alice, without a server"
+    is_who_she_was
+    [[ $(status alice .state) == offline ]] || { fail "alice is $(status alice .state)"; return 1; }
+  done
+  for ((cycle = 1; cycle <= cycles; cycle++)); do
+    sleep "0.$((RANDOM % 90 + 10))"
+    stop alice KILL
+    stop bob KILL
+    files_are_whole bob
+    begun=${EPOCHREALTIME/./}
+    node_start 2 bob
+    restart_and_wait "alice and bob, without a server"
+    is_who_she_was
+  done
+  # Until bob's consent is over: he has no path any more and probes the old one.
+  stop alice KILL
+  wait_until 40 "bob has lost the path to alice" has_no_path bob alice
+  restart_and_wait "alice, without a server, consent over"
+  is_who_she_was
+  server_start
+  wait_online alice 70
+  wait_online bob 70
+  is_who_she_was
+  ok "killed and started without a server: connected by itself; and online again when the server is back"
+}
+
 step "Two nodes with traffic between them"
 world_two_homes
 world_nodes
@@ -21,31 +124,13 @@ alice_address=$(status alice .virtual_address)
 bob_address=$(status bob .virtual_address)
 alice_identity=$(identity alice)
 wait_until 15 "ping passes" pings client1 "$bob_address"
-ok "$alice_address and $bob_address"
-
-nodes_survive_kill() {
-  local cycle begun worst=0 took file
-  start traffic client1 ping -i 0.02 "$bob_address"
-  for ((cycle = 1; cycle <= cycles; cycle++)); do
-    # A moment that is not the same each time, from just started to well connected.
-    sleep "0.$((RANDOM % 90 + 10))"
-    stop alice KILL
-    for file in keys state peers; do
-      [[ ! -e $lab_dir/alice/$file.json ]] || whole "$lab_dir/alice/$file.json" || { fail "$file.json is not whole"; return 1; }
-    done
-    begun=${EPOCHREALTIME/./}
-    node_start 1 alice
-    wait_online alice 20
-    wait_until 15 "ping passes again" pings client1 "$bob_address"
-    took=$(milliseconds_since "$begun")
-    ((took <= worst)) || worst=$took
-    [[ $(identity alice) == "$alice_identity" ]] || { fail "another identity after kill $cycle"; return 1; }
-    [[ $(status alice .virtual_address) == "$alice_address" ]] || { fail "another address after kill $cycle"; return 1; }
-    wait_until 10 "status shows bob as connected" peer_is alice bob connected
-  done
-  stop traffic
-  ok "$cycles kills: same identity, same address; ping again after $worst ms at worst"
-}
+ask alice friend add bob >/dev/null
+ask bob friend add alice >/dev/null
+wait_until 10 "bob is pinned" test -s "$lab_dir/alice/friends.json"
+has_pin() { [[ $(friends_of "$1") == *"$2"* ]]; }
+wait_until 10 "bob is pinned" has_pin alice "$(identity bob)"
+alice_friends=$(friends_of alice)
+ok "$alice_address and $bob_address, friends"
 
 tunnels_survive_server_kill() {
   local cycle before after
@@ -101,7 +186,12 @@ revoked_is_dropped() {
 }
 
 step "kill -9 of a node under traffic"
+watch_from_bob
 nodes_survive_kill
+step "kill -9 of nodes while the server is down"
+nodes_survive_kill_without_server
+stop watch
+table
 step "kill -9 of the server under traffic"
 tunnels_survive_server_kill
 step "Revoked tokens and nodes"
