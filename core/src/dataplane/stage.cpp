@@ -12,7 +12,7 @@ std::size_t Stage::push(ByteView packet, SteadyTime now) {
 }
 
 std::size_t Stage::push(Waiting&& waiting) {
-  const std::size_t bytes = waiting.bytes.size();
+  const std::size_t bytes = waiting.packet().size();
   std::size_t lost = 0;
   while (!packets_.empty() && (packets_.size() == kMostPackets || bytes_ + bytes > kMostBytes ||
                                budget_->used_bytes + bytes > budget_->most_bytes)) {
@@ -30,7 +30,7 @@ std::size_t Stage::append(Stage& other) {
   std::size_t lost = 0;
   while (!other.packets_.empty()) {
     Waiting waiting = std::move(other.packets_.front());
-    other.forget(waiting.bytes.size());
+    other.forget(waiting.packet().size());
     other.packets_.pop_front();
     lost += push(std::move(waiting));
   }
@@ -54,7 +54,7 @@ std::size_t Stage::clear() {
 }
 
 void Stage::pop() {
-  forget(packets_.front().bytes.size());
+  forget(packets_.front().packet().size());
   packets_.pop_front();
 }
 

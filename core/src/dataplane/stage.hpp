@@ -42,7 +42,7 @@ class Stage {
   std::size_t drop_if(Predicate&& is_unwanted) {
     return std::erase_if(packets_, [&](Waiting& waiting) {
       if (!is_unwanted(waiting.packet())) return false;
-      forget(waiting.bytes.size());
+      forget(waiting.packet().size());
       return true;
     });
   }

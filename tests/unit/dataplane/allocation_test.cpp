@@ -1,5 +1,9 @@
+#include <mutex>
+#include <shared_mutex>
+
 #include "allocation_count.hpp"
 #include "forwarder_fixture.hpp"
+#include "lock_count.hpp"
 
 namespace causeway::dataplane {
 namespace {
@@ -24,7 +28,7 @@ struct BufferCarrier final : Carrier {
 
 INSTANTIATE_TEST_SUITE_P(Allocation, EveryFormat, every_format(), name_of_format);
 
-TEST_P(EveryFormat, SteadyTrafficAllocatesNothing) {
+TEST_P(EveryFormat, SteadyTrafficAllocatesNothingAndLocksNothing) {
   connect();
   auto carrier = std::make_shared<BufferCarrier>();
   near.tell(AddBase{kBase, carrier});
@@ -58,9 +62,11 @@ TEST_P(EveryFormat, SteadyTrafficAllocatesNothing) {
   const std::size_t written = far.tun.frames_written;
   ASSERT_GT(written, 6u);
   const std::size_t before = allocations_of_this_thread();
+  const std::size_t locks_before = locks_of_this_thread();
   for (int round = 0; round < 100; ++round)
     one_round();
   EXPECT_EQ(allocations_of_this_thread() - before, 0u);
+  EXPECT_EQ(locks_of_this_thread() - locks_before, 0u);
   EXPECT_EQ(far.tun.frames_written, written * 101);
   EXPECT_EQ(near.dropped_in_all() + far.dropped_in_all(), 0u);
 }
@@ -70,6 +76,17 @@ TEST(AllocationCount, SeesAllocations) {
   delete new std::string(100, 'x');
   EXPECT_GT(allocations_of_this_thread(), before);
 }
+
+#ifdef CAUSEWAY_COUNTS_LOCKS
+TEST(LockCount, SeesLocks) {
+  const std::size_t before = locks_of_this_thread();
+  std::mutex mutex;
+  { const std::scoped_lock lock(mutex); }
+  std::shared_mutex shared;
+  { const std::shared_lock lock(shared); }
+  EXPECT_EQ(locks_of_this_thread() - before, 2u);
+}
+#endif
 
 }  // namespace
 }  // namespace causeway::dataplane

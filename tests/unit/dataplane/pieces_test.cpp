@@ -30,7 +30,7 @@ TEST_F(PiecesTest, JoinsOnlyWhatBelongsTogether) {
   EXPECT_FALSE(add(9, true, "y")) << "the second of 8";
   EXPECT_FALSE(add(8, true, "z", kStart, 2)) << "of another keypair";
   EXPECT_FALSE(add(7, true, "w")) << "the second of 6";
-  EXPECT_FALSE(add(8, false, "v")) << "a first one";
+  EXPECT_EQ(add(8, false, "v"), "vy");
   EXPECT_EQ(add(8, true, "z"), "xz");
 }
 
