@@ -106,6 +106,18 @@ TEST_P(Abilities, ARestartedNodeWithoutCompactMessagesIsAnsweredInItsFormatThoug
   EXPECT_TRUE(agrees(alice, bob, std::nullopt));
 }
 
+TEST_P(Abilities, ARestartedNodeWithoutAesIsAnsweredInItsCipherThoughNoServerTells) {
+  alice.aes_256_gcm = bob.aes_256_gcm = true;
+  start();
+  expect_format(AeadAlgorithm::aes_256_gcm);
+  world.run_for(6s);  // stored
+  world.server.crash();
+  alice.aes_256_gcm = false;
+  alice.restart();
+  EXPECT_TRUE(crosses(alice, bob, 5));
+  EXPECT_TRUE(crosses(bob, alice, 6));
+}
+
 INSTANTIATE_TEST_SUITE_P(Seeds, Abilities, ::testing::Range<std::uint64_t>(1, 6));
 
 }  // namespace

@@ -1,6 +1,7 @@
 #include "session/keypair.hpp"
 
 #include <cassert>
+#include <string_view>
 
 #include "crypto/hkdf.hpp"
 #include "session/limits.hpp"
@@ -11,9 +12,13 @@ namespace {
 
 static_assert(kDataHeaderBytes == wire::kDataHeaderBytes && kTagBytes == crypto::kAeadTagBytes);
 
-crypto::SymmetricKey compact_key(const crypto::SymmetricKey& transport) {
+// Each cipher has its own key: no key and nonce is ever used by two.
+constexpr std::string_view kAesPurpose = "causeway compact 1 aes-256-gcm";
+constexpr std::string_view kChaChaPurpose = "causeway compact 1 chacha20-poly1305";
+
+crypto::SymmetricKey derive(const crypto::SymmetricKey& transport, std::string_view purpose) {
   crypto::SymmetricKey key;
-  crypto::hkdf_blake2s(transport.bytes, "causeway compact 1", key.bytes);
+  crypto::hkdf_blake2s(transport.bytes, purpose, key.bytes);
   return key;
 }
 
@@ -35,12 +40,23 @@ Keypair::Keypair(const KeypairMaterial& material)
       sends_compact_(material.compact.has_value()),
       created_(material.created),
       stock_(std::make_unique<Format>(crypto::AeadAlgorithm::chacha20_poly1305, material.send_key,
-                                      material.receive_key)),
-      compact_(material.compact ? std::make_unique<Format>(*material.compact, compact_key(material.send_key),
-                                                           compact_key(material.receive_key))
-                                : nullptr) {}
+                                      material.receive_key)) {
+  using enum crypto::AeadAlgorithm;
+  if (!material.compact) return;
+  const auto make = [&](crypto::AeadAlgorithm algorithm, std::string_view purpose) {
+    return std::make_unique<Format>(algorithm, derive(material.send_key, purpose),
+                                    derive(material.receive_key, purpose));
+  };
+  chacha_ = make(chacha20_poly1305, kChaChaPurpose);
+  if (*material.compact == aes_256_gcm) aes_ = make(aes_256_gcm, kAesPurpose);
+  compact_ = aes_ ? aes_.get() : chacha_.get();
+}
 
 Keypair::~Keypair() = default;
+
+std::uint64_t Keypair::messages_sent() const {
+  return stock_->counter + (chacha_ ? chacha_->counter : 0) + (aes_ ? aes_->counter : 0);
+}
 
 bool Keypair::may_send(SteadyTime now) const {
   return now - created_ < kRejectAfterTime && messages_sent() < kRejectAfterMessages;
@@ -91,13 +107,27 @@ Opened Keypair::open_compact(ByteView message, MutableByteView out, SteadyTime n
   const bool is_ours = compact_ && message.size() >= kCompactOverheadBytes && message[0] == kCompactType &&
                        compact_index(message) == (local_index_ & kCompactIndexMask);
   if (!is_ours) return {OpenError::malformed};
+  const Opened opened = open_compact_as(*compact_, message, out, now);
+  if (opened.error == OpenError::none) {
+    sends_compact_ = true;
+    return opened;
+  }
+  // Its sender may know less of us than we of it: it then seals with what everybody can.
+  Format* other = compact_ == chacha_.get() ? aes_.get() : chacha_.get();
+  if (!other) return opened;
+  const Opened opened_otherwise = open_compact_as(*other, message, out, now);
+  if (opened_otherwise.error != OpenError::none) return opened;
+  compact_ = other;
+  sends_compact_ = true;
+  return opened_otherwise;
+}
+
+Opened Keypair::open_compact_as(Format& format, ByteView message, MutableByteView out, SteadyTime now) {
   std::uint32_t low = 0;
   for (std::size_t i = 0; i < 4; ++i)
     low |= std::uint32_t{message[4 + i]} << 8 * i;
-  const std::uint64_t counter = full_counter(low, compact_->seen.next());
-  const Opened opened = open(*compact_, counter, message.subspan(kCompactMessageHeaderBytes), out, now);
-  if (opened.error == OpenError::none) sends_compact_ = true;
-  return opened;
+  const std::uint64_t counter = full_counter(low, format.seen.next());
+  return open(format, counter, message.subspan(kCompactMessageHeaderBytes), out, now);
 }
 
 Opened Keypair::open(Format& format, std::uint64_t counter, ByteView sealed, MutableByteView out,

@@ -76,7 +76,7 @@ class Keypair {
   std::uint32_t local_index() const { return local_index_; }
   bool is_initiator() const { return is_initiator_; }
   SteadyTime created() const { return created_; }
-  std::uint64_t messages_sent() const { return stock_->counter + (compact_ ? compact_->counter : 0); }
+  std::uint64_t messages_sent() const;
 
   /// False once REJECT_AFTER_TIME or REJECT_AFTER_MESSAGES is reached: nothing may be sealed any more.
   bool may_send(SteadyTime now) const;
@@ -99,7 +99,8 @@ class Keypair {
   Opened open(ByteView message, MutableByteView out, SteadyTime now);
 
   /// Which format the peer is to be sent: compact if both announced it, unless the newest authentic message
-  /// under this keypair was of type 4 (its sender knows less of us than we of it).
+  /// under this keypair was of type 4 (its sender knows less of us than we of it). The same with the cipher:
+  /// whoever wants AES hears ChaCha20, too, and then answers with it.
   bool sends_compact() const { return sends_compact_; }
   /// Both as above, for compact messages; without padding, and for seal_compact() only if sends_compact().
   static constexpr std::size_t compact_bytes(std::size_t plaintext_bytes) {
@@ -120,13 +121,16 @@ class Keypair {
     ReplayWindow<8192> seen;
   };
   Opened open(Format& format, std::uint64_t counter, ByteView sealed, MutableByteView out, SteadyTime now);
+  Opened open_compact_as(Format& format, ByteView message, MutableByteView out, SteadyTime now);
 
   std::uint32_t local_index_;
   std::uint32_t remote_index_;
   bool is_initiator_;
   bool sends_compact_ = false;
   SteadyTime created_;
-  std::unique_ptr<Format> stock_, compact_;
+  std::unique_ptr<Format> stock_;
+  std::unique_ptr<Format> aes_, chacha_;  ///< of compact messages; null where the material asks for none
+  Format* compact_ = nullptr;             ///< the one of the two that seals
 };
 
 /// The previous, current and next keypair of one peer, with WireGuard's rules of which one sends: an

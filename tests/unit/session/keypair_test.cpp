@@ -186,6 +186,18 @@ TEST(KeypairCompact, AnswersInTheFormatItHears) {
   EXPECT_EQ(stock.responder->open_compact(Bytes(40, 0x80), out, kCreated).error, OpenError::malformed);
 }
 
+TEST(KeypairCompact, WhoWantsAesHearsChaChaAndAnswersWithIt) {
+  CompactPair wants_aes(crypto::AeadAlgorithm::aes_256_gcm),
+      can_chacha(crypto::AeadAlgorithm::chacha20_poly1305);
+  Keypair& here = *wants_aes.initiator;
+  Keypair& there = *can_chacha.responder;
+  Bytes out(16);
+  EXPECT_EQ(there.open_compact(wants_aes.sealed(here, {}), out, kCreated).error, OpenError::bad_tag);
+  EXPECT_EQ(here.open_compact(can_chacha.sealed(there, {}), out, kCreated).error, OpenError::none);
+  EXPECT_EQ(there.open_compact(wants_aes.sealed(here, {}), out, kCreated).error, OpenError::none);
+  EXPECT_EQ(here.messages_sent(), 2u);
+}
+
 TEST(Keypair, Expires) {
   Pair pair;
   const Bytes message = sealed(*pair.initiator, {});
