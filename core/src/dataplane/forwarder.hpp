@@ -113,7 +113,7 @@ class Forwarder {
   void say_again(Now now);
   void want_session(Peer& peer, Now now);
 
-  // ---- send.cpp ----
+  // ---- send.cpp: who gets it; seal.cpp: in which form ----
   enum class Origin : std::uint8_t { own_queue, another_loop };
   void on_frame(const tun::VnetHeader& header, MutableByteView frame, Origin origin, Now now);
   bool may_leave(const packet::IpView& view);

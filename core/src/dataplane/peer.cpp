@@ -8,8 +8,7 @@ namespace {
 
 constexpr std::size_t kUdpOverIpv4Bytes = 28;
 constexpr std::size_t kUdpOverIpv6Bytes = 48;
-constexpr std::size_t kLeastInnerBytes =
-    64;  // RFC 791: every host forwards 68 bytes; a multiple of the padding
+constexpr std::size_t kLeastInnerBytes = 64;    // RFC 791: every host forwards 68 bytes
 constexpr std::size_t kMostInnerBytes = 65440;  // sealed, still one UDP datagram
 
 constexpr std::array<std::uint16_t, 14> kPlateaus{65535, 32000, 17914, 9000, 4352, 1500, 1492,
@@ -28,9 +27,7 @@ std::size_t Peer::most_inner_bytes(bool is_v4) const {
 std::size_t inner_limit(std::uint16_t mtu, const net::Endpoint& remote) {
   const std::size_t outer =
       (remote.address.is_v4() ? kUdpOverIpv4Bytes : kUdpOverIpv6Bytes) + session::kDataOverheadBytes;
-  const std::size_t room = mtu > outer ? mtu - outer : 0;
-  return std::clamp(room / session::kPaddingMultiple * session::kPaddingMultiple, kLeastInnerBytes,
-                    kMostInnerBytes);
+  return std::clamp(mtu > outer ? mtu - outer : 0, kLeastInnerBytes, kMostInnerBytes);
 }
 
 std::size_t compact_limit(std::uint16_t mtu, const net::Endpoint& remote) {

@@ -39,7 +39,7 @@ struct Peer {
 };
 
 /// The longest inner packet that a type-4 message carries within `mtu` bytes of IP: outer headers, message
-/// header and tag take 60 bytes, over IPv6 80, and the plaintext is padded to 16.
+/// header and tag take 60 bytes, over IPv6 80.
 std::size_t inner_limit(std::uint16_t mtu, const net::Endpoint& remote);
 /// The longest plaintext of a compact message: outer headers, message header and tag take 52 bytes, over IPv6
 /// 72.

@@ -72,8 +72,8 @@ bool Keypair::wants_rekey_after_receive(SteadyTime now) const {
   return is_initiator_ && now - created_ >= kRejectAfterTime - kKeepaliveTimeout - kRekeyTimeout;
 }
 
-std::size_t Keypair::seal(ByteView plaintext, MutableByteView out) {
-  const std::size_t total = sealed_bytes(plaintext.size());
+std::size_t Keypair::seal(ByteView plaintext, MutableByteView out, std::size_t most_padded) {
+  const std::size_t total = sealed_bytes(plaintext.size(), most_padded);
   assert(out.size() >= total && stock_->counter < kRejectAfterMessages);
   const std::uint64_t counter = stock_->counter++;
   wire::write({remote_index_, counter}, out);

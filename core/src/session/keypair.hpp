@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -84,15 +85,17 @@ class Keypair {
   bool wants_rekey_after_send(SteadyTime now) const;
   bool wants_rekey_after_receive(SteadyTime now) const;
 
-  /// Length of the type-4 message that carries `plaintext_bytes`.
-  static constexpr std::size_t sealed_bytes(std::size_t plaintext_bytes) {
-    return kDataOverheadBytes +
-           (plaintext_bytes + kPaddingMultiple - 1) / kPaddingMultiple * kPaddingMultiple;
+  /// Length of the type-4 message that carries `plaintext_bytes`, padded to 16 but, like WireGuard's, never
+  /// beyond `most_padded` (what the path carries).
+  static constexpr std::size_t sealed_bytes(std::size_t plaintext_bytes, std::size_t most_padded = SIZE_MAX) {
+    const std::size_t padded =
+        (plaintext_bytes + kPaddingMultiple - 1) / kPaddingMultiple * kPaddingMultiple;
+    return kDataOverheadBytes + std::max(plaintext_bytes, std::min(padded, most_padded));
   }
-  /// Writes header, ciphertext (zero-padded to 16) and tag to `out`, which holds at least sealed_bytes() and
+  /// Writes header, ciphertext (zero-padded) and tag to `out`, which holds at least sealed_bytes() and
   /// does not overlap `plaintext`. Takes the next counter. Returns the bytes written; call only if
   /// may_send().
-  std::size_t seal(ByteView plaintext, MutableByteView out);
+  std::size_t seal(ByteView plaintext, MutableByteView out, std::size_t most_padded = SIZE_MAX);
 
   /// Opens a type-4 message into `out` (at least message.size() - kDataOverheadBytes; may not overlap). The
   /// window moves only when the tag was right. On any error `out` holds garbage and nothing has changed.

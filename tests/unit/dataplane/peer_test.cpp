@@ -13,16 +13,23 @@ TEST(InnerLimit, SealedItFitsThePathAndNothingLongerDoes) {
     for (const auto& remote : {kV4, kV6}) {
       const std::size_t outer = remote.address.is_v4() ? 28 : 48;
       const std::size_t limit = inner_limit(static_cast<std::uint16_t>(mtu), remote);
-      ASSERT_LE(session::Keypair::sealed_bytes(limit) + outer, mtu);
-      ASSERT_GT(session::Keypair::sealed_bytes(limit + 1) + outer, mtu);
+      ASSERT_LE(session::Keypair::sealed_bytes(limit, limit) + outer, mtu);
+      ASSERT_GT(session::Keypair::sealed_bytes(limit + 1, limit) + outer, mtu);
     }
   }
 }
 
 TEST(InnerLimit, StaysUsableAtTheEdges) {
   EXPECT_EQ(inner_limit(1500, kV4), 1440u);
+  EXPECT_EQ(inner_limit(1500, kV6), 1420u) << "WireGuard's default MTU is made for this";
   EXPECT_EQ(inner_limit(0, kV4), 64u);
   EXPECT_LE(session::Keypair::sealed_bytes(inner_limit(65535, kV4)), 65507u);
+}
+
+TEST(CompactLimit, LeavesRoomForHeaderAndTag) {
+  EXPECT_EQ(compact_limit(1500, kV4), 1448u);
+  EXPECT_EQ(compact_limit(1500, kV6), 1428u);
+  EXPECT_EQ(compact_limit(0, kV4), 64u);
 }
 
 TEST(NextLowerMtu, AlwaysGoesDown) {
