@@ -26,7 +26,7 @@ using namespace causeway::server_test;
 
 namespace {
 
-constexpr std::size_t kThreads = 4;
+constexpr std::size_t kThreads = 16;  // so many nodes at once: enough that commits share a write to the disk
 
 double milliseconds(Duration duration) { return std::chrono::duration<double, std::milli>(duration).count(); }
 
