@@ -124,10 +124,11 @@ void measure_oracle(ServerProcess& server, std::size_t count) {
   double sum[2] = {}, squares[2] = {};
   for (std::size_t index = 0; index < 2 * count; ++index) {
     const bool is_known = index % 2 == 0;
+    const ScriptedNode stranger(random, "x");  // both times: what we do before must not tell, either
     const auto client = server.connect();
     protocol::AuthenticateParams params;
     params.network = "home";
-    params.identity = is_known ? known.keys.public_key : ScriptedNode(random, "x").keys.public_key;
+    params.identity = (is_known ? known : stranger).keys.public_key;
     random.fill(params.signature);
     params.signature.back() &= 0x0f;  // a canonical one, so that it is really computed
     params.version = "test";
