@@ -97,6 +97,7 @@ turn() {
   ((${#daemons[@]} == 0)) || record connect_ms "$ms_to_connect"
   for figure in $figures; do
     [[ $figure != contact ]] || continue
+    [[ -z $only_figures || " $only_figures " == *" $figure "* ]] || continue
     attempt "$figure" "figure_$figure"
     end_figure
     on client1 ping -q -n -c 1 -w 5 "$address" >"$lab_dir/log/ping" || { fail "no reply after '$figure'"; return 1; }

@@ -33,4 +33,4 @@ class Samples:
         return statistics.median(ratios) if ratios else None
 
     def rivals(self):
-        return [name for name in self.systems if name not in ("veth", "causeway")]
+        return [name for name in self.systems if name != "veth" and not name.startswith("causeway")]

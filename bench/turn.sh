@@ -21,12 +21,13 @@ world_cable() {
 }
 cable() { if (($1 == 1)); then echo $cable1; else echo $cable2; fi; }
 
-all_systems() { echo veth causeway wireguard_go nebula tinc n2n openvpn fastd; }
+all_systems() { echo veth causeway causeway_no_aes wireguard_go nebula tinc n2n openvpn fastd; }
 
 # load_system NAME: its functions replace those of the last one; meant for a subshell.
 load_system() {
   work=$lab_dir/systems/$1
   address=10.20.0.2
+  only_figures=
   ready() { :; }
   down() { local name; for name in "${daemons[@]}"; do stop "$name"; done; }
   source "$bench_source/systems/$1.sh"
