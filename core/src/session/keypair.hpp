@@ -88,8 +88,7 @@ class Keypair {
   /// Length of the type-4 message that carries `plaintext_bytes`, padded to 16 but, like WireGuard's, never
   /// beyond `most_padded` (what the path carries).
   static constexpr std::size_t sealed_bytes(std::size_t plaintext_bytes, std::size_t most_padded = SIZE_MAX) {
-    const std::size_t padded =
-        (plaintext_bytes + kPaddingMultiple - 1) / kPaddingMultiple * kPaddingMultiple;
+    const std::size_t padded = (plaintext_bytes + kPaddingMultiple - 1) / kPaddingMultiple * kPaddingMultiple;
     return kDataOverheadBytes + std::max(plaintext_bytes, std::min(padded, most_padded));
   }
   /// Writes header, ciphertext (zero-padded) and tag to `out`, which holds at least sealed_bytes() and

@@ -96,10 +96,10 @@ struct DropReasons : TwoNodes {
         return far.receive(sealed(build({.source = "10.10.0.55"})));
       case DropReason::congestion: {
         Bytes message = sealed(good);
-        return far.forwarder->on_received({kBase, endpoint("192.0.2.1:1000"), message,
-                                           static_cast<std::uint16_t>(message.size()),
-                                           packet::kCongestionExperienced},
-                                          far.now);
+        return far.forwarder->on_received(
+            {kBase, endpoint("192.0.2.1:1000"), message, static_cast<std::uint16_t>(message.size()),
+             packet::kCongestionExperienced},
+            far.now);
       }
       case DropReason::piece_lost:
         use_compact(crypto::AeadAlgorithm::aes_256_gcm);

@@ -66,6 +66,29 @@ std::vector<Bytes> split(ByteView bytes, std::size_t segment) {
   return pieces;
 }
 
+TEST(UdpSocketEcn, MarksTravelWithTheirDatagrams) {
+  for (const IpAddress& address : {kLoopback4, kLoopback6}) {
+    for (const bool gso : {true, false}) {
+      UdpSocket sender = open_or_die({.address = address, .use_gso = gso});
+      UdpSocket receiver = open_or_die({.address = address});
+      Bytes buffer(UdpSocket::kReceiveBytes);
+      for (const std::uint8_t ecn : {0, 1, 2, 3}) {
+        for (const std::size_t count : {1u, 5u}) {
+          const Bytes bytes = numbered(count, 100, 100, ecn);
+          ASSERT_EQ(sender.send(receiver.local(), bytes, 100, ecn).error, 0);
+          for (std::size_t received = 0; received < bytes.size();) {
+            ASSERT_TRUE(wait_readable(receiver));
+            const auto got = receiver.receive(buffer);
+            ASSERT_EQ(got.error, 0);
+            EXPECT_EQ(got.ecn, ecn) << address.to_string() << ", " << count;
+            received += got.bytes;
+          }
+        }
+      }
+    }
+  }
+}
+
 struct Offloads {
   bool gso, gro;
   const char* address;
