@@ -122,7 +122,9 @@ TEST_F(Limits, a_reader_that_does_not_read_costs_a_bounded_queue_and_is_dropped)
   for (std::uint64_t id = 100; id < 160; ++id)
     slow->send(protocol::make_request(id, "query", {{"addresses", "*"}}) + "\n");
   EXPECT_TRUE(connections_become(41));
-  EXPECT_LT(server.resident_kib(), before + 4096);
+  if (kResidentTells) {
+    EXPECT_LT(server.resident_kib(), before + 4096);
+  }
   std::size_t answers = 0;
   while (slow->read_line(2s))
     ++answers;
@@ -199,6 +201,7 @@ TEST_F(Limits, a_burst_in_one_segment_is_answered_in_order_and_a_flood_ends) {
   std::string flood;
   for (std::uint64_t id = 1; id <= 1000; ++id)
     flood += ping(id);
+  const SteadyTime begun = read_clocks().steady;
   flooder->send(flood);
   std::size_t done = 0;
   std::size_t later = 0;
@@ -214,8 +217,10 @@ TEST_F(Limits, a_burst_in_one_segment_is_answered_in_order_and_a_flood_ends) {
   }
   // Its end may overtake answers, as it had not read them and we do not read the rest of what it sent.
   EXPECT_TRUE(flooder->has_ended());
-  EXPECT_LE(done, 140U);
-  EXPECT_LE(later, 202U);
+  const auto seconds = std::chrono::ceil<std::chrono::seconds>(read_clocks().steady - begun).count();
+  const auto granted = 20 * static_cast<std::size_t>(seconds);
+  EXPECT_LE(done, 100U + granted);
+  EXPECT_LE(later, 200U + granted);
 }
 
 // ---- bytes that are no messages
@@ -268,7 +273,9 @@ TEST_F(Limits, json_bombs_are_refused_at_once_and_cost_nothing) {
   }
   client->send(ping(3));
   EXPECT_EQ(Json::parse(client->read_line().value_or("null"))["id"], 3);
-  EXPECT_LT(server.resident_kib(), before + 2048);
+  if (kResidentTells) {
+    EXPECT_LT(server.resident_kib(), before + 2048);
+  }
 }
 
 TEST_F(Limits, garbage_instead_of_tls_ends_the_connection) {

@@ -11,6 +11,13 @@
 
 namespace causeway::server_test {
 
+/// Under a sanitizer freed memory is kept aside, and what is resident says nothing of what is used.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+inline constexpr bool kResidentTells = false;
+#else
+inline constexpr bool kResidentTells = true;
+#endif
+
 /// A folder of its own under the temporary one, removed at the end.
 class TemporaryFolder {
  public:

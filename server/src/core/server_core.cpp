@@ -15,7 +15,6 @@ namespace {
 
 constexpr std::uint32_t kStoreRetryMs = 2000;
 constexpr std::uint32_t kShutdownRetryMs = 2000;
-constexpr unsigned kRefusedBeforeClose = 200;
 
 }  // namespace
 
@@ -41,6 +40,7 @@ Admission ServerCore::on_accepted(ConnectionId id, const net::IpAddress& source,
       id, Connection{.id = id,
                      .source = source,
                      .messages = TokenBucket(kMessagesPerSecond, kMessageBurst, now.steady),
+                     .refusals = TokenBucket(kMessagesPerSecond, kRefusalBurst, now.steady),
                      .heard = now.steady});
   assert(added);
   set_deadline(entry->second, now.steady + kHandshakeLimit);
@@ -59,7 +59,8 @@ void ServerCore::on_control_opened(ConnectionId id, Now now) {
   connections_.try_emplace(
       id, Connection{.id = id,
                      .phase = Phase::control,
-                     .messages = TokenBucket(kMessagesPerSecond, kMessageBurst, now.steady)});
+                     .messages = TokenBucket(kMessagesPerSecond, kMessageBurst, now.steady),
+                     .refusals = TokenBucket(kMessagesPerSecond, kRefusalBurst, now.steady)});
 }
 
 void ServerCore::on_line(ConnectionId id, std::string_view line, Now now) {
@@ -136,11 +137,8 @@ void ServerCore::handle_line(Connection& connection, std::string_view line, Now 
 }
 
 bool ServerCore::pass_rate(Connection& connection, std::optional<std::uint64_t> request, Now now) {
-  if (connection.messages.take(now.steady)) {
-    connection.refused_in_a_row = 0;
-    return true;
-  }
-  if (++connection.refused_in_a_row > kRefusedBeforeClose) {
+  if (connection.messages.take(now.steady)) return true;
+  if (!connection.refusals.take(now.steady)) {
     close(connection.id, "too many messages", now);
   } else if (request) {
     reply(connection.id, *request,

@@ -33,6 +33,7 @@ class ServerCore {
   static constexpr auto kCommitRetry = std::chrono::seconds(1);
   static constexpr double kMessagesPerSecond = 20;
   static constexpr double kMessageBurst = 100;
+  static constexpr double kRefusalBurst = 200;
   static constexpr std::size_t kMaxBacklogLines =
       128;  // received while a commit of the same connection is under way
   static constexpr std::size_t kMaxBacklogBytes = 64 * 1024;
@@ -78,8 +79,8 @@ class ServerCore {
     Bytes exporter = {};
     Node* node = nullptr;
     TokenBucket messages;
-    unsigned refused_in_a_row = 0;  ///< messages above the rate
-    SteadyTime deadline{};          ///< its entry in deadlines_
+    TokenBucket refusals;   ///< of messages above the rate; who needs more of them floods, and is cut
+    SteadyTime deadline{};  ///< its entry in deadlines_
     SteadyTime heard{};
     bool waiting = false;  ///< for a commit: lines queue in backlog, so that replies keep their order
     std::deque<std::string> backlog = {};

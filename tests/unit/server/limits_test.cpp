@@ -61,6 +61,33 @@ TEST(Limits, messages_above_the_rate_are_told_to_wait_and_a_flood_is_cut) {
   EXPECT_EQ(harness.closed.count(alice.connection), 1U);
 }
 
+/// Some messages of a slow flood pass, since the rate allows them; that must not excuse the rest.
+TEST(Limits, a_flood_is_cut_however_slowly_it_comes) {
+  CoreHarness harness;
+  TestNode alice{harness, 1, "alice"};
+  alice.join(harness.token());
+  int sent = 0;
+  while (sent < 1000 && harness.closed.count(alice.connection) == 0) {
+    harness.line(alice.connection, "x");
+    if (++sent % 3 == 0) harness.advance(10ms);
+  }
+  EXPECT_EQ(harness.closed.count(alice.connection), 1U);
+  EXPECT_GT(sent, 300) << "both bursts are allowed";
+  EXPECT_LT(sent, 400);
+}
+
+TEST(Limits, a_little_above_the_rate_is_refused_for_ever_and_never_cut) {
+  CoreHarness harness;
+  TestNode alice{harness, 1, "alice"};
+  alice.join(harness.token());
+  for (int second = 0; second < 60; ++second) {
+    for (int i = 0; i < 30; ++i)
+      harness.line(alice.connection, "x");
+    harness.advance(1s);
+  }
+  EXPECT_EQ(harness.closed.count(alice.connection), 0U);
+}
+
 TEST(Limits, one_source_may_have_64_strangers_but_any_number_of_nodes) {
   CoreHarness harness;
   for (int i = 0; i < 64; ++i)
