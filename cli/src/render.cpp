@@ -145,6 +145,8 @@ std::string render_status(const Json& status) {
              {"interface", fmt::format("{}, MTU {}", text(status, "interface"), text(status, "mtu"))},
              {"public key", text(status, "public_key")},
              {"identity", text(status, "identity")}};
+  if (const Json& store = member(status, "store"); text(store, "state") == "failing")
+    facts.push_back({"state directory", text(store, "reason")});
   const Json& peers = member(status, "peers");
   std::string table = table_or(
       "no peers yet", {"PEER", "ADDRESS", "STATE", "PATH", "TYPE", "RTT", "REASON"},

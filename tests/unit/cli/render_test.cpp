@@ -54,6 +54,16 @@ TEST(Render, AnOfflineServerSaysWhy) {
   EXPECT_NE(text.find("a:1, offline (cannot be reached: Connection refused)"), std::string::npos);
 }
 
+TEST(Render, AStateDirectoryThatCannotBeWrittenIsShown) {
+  EXPECT_NE(render_status(
+                Json::parse(
+                    R"({"store": {"state": "failing", "reason": "cannot write x: free some space there"}})"))
+                .find("state directory  cannot write x: free some space there\n"),
+            std::string::npos);
+  EXPECT_EQ(render_status(Json::parse(R"({"store": {"state": "ok", "reason": ""}})")).find("state directory"),
+            std::string::npos);
+}
+
 TEST(Render, Candidates) {
   EXPECT_EQ(render_candidates(
                 Json::parse(R"([{"address": "192.0.2.1:4000", "type": "host", "base": "192.0.2.1:4000",
