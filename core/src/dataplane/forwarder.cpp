@@ -67,6 +67,7 @@ void Forwarder::handle(RemovePeer&& command, Now now) {
 }
 
 void Forwarder::handle(SetForwarding&& command, Now now) {
+  coalescer_.flush();  // a frame is joined on the word of the table that it began under
   table_ = command.table ? ForwardingTable(*command.table) : ForwardingTable();
   peers_.for_each([&](std::uint32_t, std::unique_ptr<Peer>& peer) { check_implied(*peer); });
   adopt_unresolved(now);
@@ -108,6 +109,7 @@ void Forwarder::handle(InstallPeerKeypair&& command, Now now) {
   std::optional<std::uint32_t> second;
   const auto first = peer->keys.install(command.material, &second);
   indices_.insert(index_key(index), peer);
+  coalescer_.flush();
   peer->implied = {};
   for (const auto& pair : {command.v4, command.v6}) {
     if (pair) peer->implied.set(pair->local, pair->remote);

@@ -137,7 +137,7 @@ void Forwarder::on_compact(const ReceivedBatch& batch, ByteView message, Now now
   // 8 and 9, then 6, as above
   if (opened.length == 0) {
     coalescer_.abandon();
-  } else {
+  } else if (batch.ecn != 0 || !coalescer_.join_as_guessed(room)) {
     on_compact_plaintext(peer, opened, local_index, room, batch.ecn, now);
   }
   if (arrivals_.peer != &peer) account_received(batch, now);

@@ -1,5 +1,6 @@
 #include "packet/coalescer.hpp"
 
+#include <algorithm>
 #include <cassert>
 #include <cstring>
 
@@ -13,7 +14,7 @@ namespace {
 constexpr std::size_t kMostFrameBytes = 65535;
 constexpr std::uint16_t kDontFragment = 0x4000;
 
-bool ends_frame(const FlowPacket& packet) { return packet.tcp_flags & (kTcpPsh | kTcpFin); }
+bool ends_frame(std::uint8_t tcp_flags) { return tcp_flags & (kTcpPsh | kTcpFin); }
 
 /// A frame gets checksums of its own: a packet with a wrong one would be made right by joining it.
 bool are_checksums_right(const IpView& view) {
@@ -57,6 +58,7 @@ MutableByteView Coalescer::prepare_compact(std::size_t most, std::uint32_t origi
 
 std::uint8_t* Coalescer::place_header(std::uint8_t* l4, std::size_t l4_bytes, std::size_t ip_bytes) {
   lead_ = static_cast<std::uint8_t>(l4 - compact_begin_);
+  std::memcpy(lead_bytes_.data(), compact_begin_, std::min<std::size_t>(lead_, kMostLead));
   if (!covered_) return l4 - ip_bytes;
   const FlowPacket& shape = covered_->first;
   const bool is_as_guessed =
@@ -66,6 +68,31 @@ std::uint8_t* Coalescer::place_header(std::uint8_t* l4, std::size_t l4_bytes, st
   std::memcpy(to, l4, l4_bytes);
   restore_tail();
   return to - ip_bytes;
+}
+
+bool Coalescer::join_as_guessed(ByteView plaintext) {
+  if (!covered_ || !covered_->is_partial || !covered_->first.is_tcp()) return false;
+  Frame& frame = *covered_;
+  const FlowPacket& shape = frame.first;
+  const std::size_t l4_header = shape.header_bytes - std::size_t{shape.ip_bytes};
+  if (frame.lead > kMostLead || plaintext.size() <= frame.lead + l4_header) return false;
+  const std::size_t payload = plaintext.size() - frame.lead - l4_header;
+  if (payload > shape.payload_bytes || frame.bytes + payload > kMostFrameBytes) return false;
+  // The same bytes in place of the IP header make the same header, but for its length. (An IPv4 ID counts up,
+  // so it is never the same.)
+  if (std::memcmp(plaintext.data(), frame.lead_bytes.data(), frame.lead) != 0) return false;
+
+  const std::uint8_t* tcp = plaintext.data() + frame.lead;
+  const std::uint8_t* first = frame.header.data() + shape.ip_bytes;
+  const std::uint8_t flags = tcp[kTcpFlagsOffset];
+  const auto expected = static_cast<std::uint32_t>(shape.sequence + frame.bytes - shape.header_bytes);
+  if (load_be32(tcp + 4) != expected || !(flags & kTcpAck) || (flags & ~(kTcpAck | kTcpPsh | kTcpFin)) != 0 ||
+      !have_equal_tcp_headers(first, tcp, l4_header)) {
+    return false;
+  }
+  restore_tail();
+  join(frame, payload, flags);
+  return true;
 }
 
 /// Where a packet like the frame's first is decrypted so that its payload lands behind the frame's.
@@ -85,7 +112,7 @@ void Coalescer::commit(const IpView& view_in, std::uint32_t origin, bool is_part
 
   if (joins && frame == covered_ && view.data + packet->header_bytes == end_of(*frame)) {
     restore_tail();  // the payload already stands where it belongs
-    join(*frame, *packet);
+    join(*frame, packet->payload_bytes, packet->tcp_flags);
     return;
   }
   if (covered_) {
@@ -95,7 +122,7 @@ void Coalescer::commit(const IpView& view_in, std::uint32_t origin, bool is_part
   }
   if (joins) {
     std::memcpy(end_of(*frame), view.data + packet->header_bytes, packet->payload_bytes);
-    join(*frame, *packet);
+    join(*frame, packet->payload_bytes, packet->tcp_flags);
     return;
   }
   if (!packet) {
@@ -168,18 +195,18 @@ bool Coalescer::can_join(const Frame& frame, const FlowPacket& packet, const IpV
 }
 
 bool Coalescer::may_begin(const FlowPacket& packet) const {
-  if (!packet.is_plain_data || ends_frame(packet)) return false;
+  if (!packet.is_plain_data || ends_frame(packet.tcp_flags)) return false;
   return packet.is_tcp() ? options_.tcp : options_.udp;
 }
 
-void Coalescer::join(Frame& frame, const FlowPacket& packet) {
-  frame.bytes += packet.payload_bytes;
-  frame.tcp_flags |= packet.tcp_flags;
+void Coalescer::join(Frame& frame, std::size_t payload_bytes, std::uint8_t tcp_flags) {
+  frame.bytes += payload_bytes;
+  frame.tcp_flags |= tcp_flags;
   ++frame.packets;
   frame.touched = ++serial_;
   newest_ = index_of(frame);
-  const bool is_full = !packet.is_tcp() && frame.packets == kMostUdpSegments;
-  if (packet.payload_bytes < frame.first.payload_bytes || ends_frame(packet) || is_full) write(frame);
+  const bool is_full = !frame.first.is_tcp() && frame.packets == kMostUdpSegments;
+  if (payload_bytes < frame.first.payload_bytes || ends_frame(tcp_flags) || is_full) write(frame);
 }
 
 void Coalescer::open(const FlowPacket& packet, const IpView& view, std::uint32_t origin, bool is_partial) {
@@ -187,6 +214,7 @@ void Coalescer::open(const FlowPacket& packet, const IpView& view, std::uint32_t
   frame.is_open = true;
   frame.is_partial = is_partial;
   frame.lead = lead_;
+  frame.lead_bytes = lead_bytes_;
   frame.origin = origin;
   frame.start = static_cast<std::size_t>(view.data - slot(spare_));
   frame.touched = ++serial_;

@@ -47,6 +47,10 @@ class Coalescer {
   MutableByteView prepare(std::size_t most, std::uint32_t origin);
   /// The same for the plaintext of a compact message, which holds a packet's L4 part behind a few bytes.
   MutableByteView prepare_compact(std::size_t most, std::uint32_t origin);
+  /// After prepare_compact(), the quick way of most packets: true, and joined, when the `plaintext` continues
+  /// the frame that was guessed with nothing new but sequence number, payload, PSH and FIN, and neither has a
+  /// checksum yet. False: nothing has changed.
+  bool join_as_guessed(ByteView plaintext);
   /// After prepare_compact(): where an IP header of `ip_bytes` goes to stand in front of the L4 part found at
   /// `l4`. The L4 part may be moved for that.
   std::uint8_t* place_header(std::uint8_t* l4, std::size_t l4_bytes, std::size_t ip_bytes);
@@ -66,11 +70,13 @@ class Coalescer {
   /// In front of a compact message's plaintext, for the header that it leaves out.
   static constexpr std::size_t kHeadroom = 64;
   static constexpr std::size_t kMostHeaderBytes = 100;
+  static constexpr std::size_t kMostLead = 8;
 
   struct Frame {
     bool is_open = false;
     bool is_partial = false;  ///< none of its packets has a checksum
-    std::uint8_t lead = 1;    ///< what stood in front of the L4 part in the first packet's compact message
+    std::uint8_t lead = 1;    ///< bytes in front of the L4 part in the first packet's compact message
+    std::array<std::uint8_t, kMostLead> lead_bytes;
     std::uint32_t origin = 0;
     std::size_t start = 0;      ///< where it begins in its slot
     std::uint64_t touched = 0;  ///< serial of the last packet: larger is newer
@@ -91,7 +97,7 @@ class Coalescer {
   Frame* find(const FlowKey& key);
   bool can_join(const Frame& frame, const FlowPacket& packet, const IpView& view, bool is_partial) const;
   bool may_begin(const FlowPacket& packet) const;
-  void join(Frame& frame, const FlowPacket& packet);
+  void join(Frame& frame, std::size_t payload_bytes, std::uint8_t tcp_flags);
   void open(const FlowPacket& packet, const IpView& view, std::uint32_t origin, bool is_partial);
   void write_alone(const IpView& view, bool is_partial);
   void write(Frame& frame);
@@ -113,6 +119,7 @@ class Coalescer {
   std::array<std::uint8_t, kMostHeaderBytes> tail_;
   const std::uint8_t* compact_begin_ = nullptr;  ///< of the room that prepare_compact() gave
   std::uint8_t lead_ = 1;                        ///< what place_header() found in front of the L4 part
+  std::array<std::uint8_t, kMostLead> lead_bytes_{};
 };
 
 }  // namespace causeway::packet

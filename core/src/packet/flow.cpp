@@ -35,6 +35,14 @@ std::optional<FlowPacket> FlowPacket::parse(const IpView& view, bool is_partial)
   return packet;
 }
 
+bool have_equal_tcp_headers(const std::uint8_t* a, const std::uint8_t* b, std::size_t header_bytes) {
+  const auto equal = [&](std::size_t from, std::size_t to) {
+    return std::memcmp(a + from, b + from, to - from) == 0;
+  };
+  // ports | acknowledgment, data offset | window | urgent pointer, options
+  return equal(0, 4) && equal(8, kTcpFlagsOffset) && equal(14, kTcpChecksumOffset) && equal(18, header_bytes);
+}
+
 bool have_equal_headers(const std::uint8_t* a, const std::uint8_t* b, const FlowPacket& shape) {
   const auto equal = [&](std::size_t from, std::size_t to) {
     return std::memcmp(a + from, b + from, to - from) == 0;
@@ -48,9 +56,7 @@ bool have_equal_headers(const std::uint8_t* a, const std::uint8_t* b, const Flow
   }
   const std::size_t l4 = shape.ip_bytes;
   if (!shape.is_tcp()) return equal(l4, l4 + 4);
-  // ports | acknowledgment, data offset | window | urgent pointer, options
-  return equal(l4, l4 + 4) && equal(l4 + 8, l4 + kTcpFlagsOffset) &&
-         equal(l4 + 14, l4 + kTcpChecksumOffset) && equal(l4 + 18, shape.header_bytes);
+  return have_equal_tcp_headers(a + l4, b + l4, shape.header_bytes - l4);
 }
 
 }  // namespace causeway::packet

@@ -37,5 +37,7 @@ struct FlowPacket {
 /// True when the headers of two packets of one flow differ in nothing but lengths, IPv4 ID, sequence number,
 /// checksums and the TCP flags (which the caller judges).
 bool have_equal_headers(const std::uint8_t* a, const std::uint8_t* b, const FlowPacket& shape);
+/// The same of two TCP headers of one length.
+bool have_equal_tcp_headers(const std::uint8_t* a, const std::uint8_t* b, std::size_t header_bytes);
 
 }  // namespace causeway::packet

@@ -7,6 +7,7 @@
 #include "base/random.hpp"
 #include "packet/checksum.hpp"
 #include "packet/segmenter.hpp"
+#include "packet/tcp_udp.hpp"
 #include "support/packet_builder.hpp"
 
 namespace causeway::packet {
@@ -305,6 +306,97 @@ TEST_F(CoalescerTest, RandomTrafficComesOutPerFlowAsItWentIn) {
       out[flow_of(packet)].push_back(without_id(packet));
     ASSERT_EQ(in, out) << round;
   }
+}
+
+/// Packets as compact messages bring them: without IP header and checksum, behind one byte.
+struct CompactCoalescerTest : CoalescerTest {
+  std::size_t quick = 0;
+  void feed_compact(const Bytes& packet, std::uint8_t lead = 0x0c) {
+    const auto whole = IpView::parse(packet);
+    ASSERT_TRUE(whole);
+    Bytes plaintext(whole->payload().begin(), whole->payload().end());
+    const std::size_t field = whole->protocol == kTcp ? kTcpChecksumOffset : kUdpChecksumOffset;
+    plaintext.at(field) = plaintext.at(field + 1) = 0;
+    plaintext.insert(plaintext.begin(), lead);
+    const MutableByteView room = coalescer.prepare_compact(plaintext.size(), 1);
+    std::copy(plaintext.begin(), plaintext.end(), room.begin());
+    if (coalescer.join_as_guessed(room)) {
+      ++quick;
+      return;
+    }
+    std::uint8_t* ip = coalescer.place_header(room.data() + 1, room.size() - 1, whole->header_bytes);
+    std::copy_n(packet.begin(), whole->header_bytes, ip);
+    const auto view = IpView::parse(ByteView{ip, whole->header_bytes + room.size() - 1});
+    ASSERT_TRUE(view);
+    coalescer.commit(*view, 1, true);
+  }
+};
+
+TEST_F(CompactCoalescerTest, TheQuickWayJoinsWhatOnlyContinues) {
+  PacketSpec spec{.tcp_options = Bytes(12, 1), .payload = Bytes(20000)};
+  SeededRandom(3).fill(spec.payload);
+  const auto segments = naive_segments(spec, 1400);
+  for (const Bytes& segment : segments) {
+    Bytes packet = segment;
+    store_be16(packet.data() + 4, 0);
+    write_ipv4_checksum(packet.data(), 20);
+    feed_compact(packet);
+  }
+  coalescer.flush();
+  EXPECT_EQ(quick, segments.size() - 1);
+  ASSERT_EQ(sink.frames.size(), 1u);
+  EXPECT_EQ(cut_again(), segments);
+}
+
+TEST_F(CompactCoalescerTest, WhateverElseDiffersTakesTheLongWay) {
+  const PacketSpec first{.sequence = 0, .tcp_options = Bytes(12, 1), .payload = Bytes(100, 1)};
+  std::vector<PacketSpec> others(9, first);
+  for (PacketSpec& spec : others)
+    spec.sequence = 100;
+  others[0].source_port += 1;
+  others[1].destination_port += 1;
+  others[2].sequence = 101;
+  others[3].acknowledgment += 1;
+  others[4].window += 1;
+  others[5].tcp_options[3] = 0;
+  others[6].payload.resize(101);
+  others[7].tcp_flags = 0x30;  // URG
+  others[8].tcp_options = Bytes(8, 1);
+  for (const PacketSpec& other : others) {
+    sink = {};
+    feed_compact(build(first));
+    feed_compact(build(other));
+    coalescer.flush();
+    EXPECT_EQ(quick, 0u);
+    EXPECT_EQ(cut_again(), (std::vector<Bytes>{build(first), build(other)})) << &other - others.data();
+  }
+  sink = {};
+  PacketSpec ttl = first;
+  ttl.ttl = 9, ttl.sequence = 100;
+  feed_compact(build(first));
+  feed_compact(build(ttl), 0x0e);  // another byte in front
+  coalescer.flush();
+  EXPECT_EQ(quick, 0u);
+  EXPECT_EQ(cut_again(), (std::vector<Bytes>{build(first), build(ttl)}));
+}
+
+TEST_F(CompactCoalescerTest, ShortSegmentsPushAndFinCloseTheFrame) {
+  for (const std::uint8_t flags : {0x10, 0x18, 0x11}) {
+    sink = {}, quick = 0;
+    feed_compact(build({.sequence = 0, .payload = Bytes(100, 1)}));
+    feed_compact(
+        build({.sequence = 100, .tcp_flags = flags, .payload = Bytes(flags == 0x10 ? 60u : 100u, 2)}));
+    EXPECT_EQ(quick, 1u);
+    EXPECT_EQ(sink.packets, (std::vector<std::size_t>{2})) << "without flush()";
+  }
+}
+
+TEST_F(CompactCoalescerTest, AFrameWithChecksumsNeverTakesAPacketWithout) {
+  feed(build({.sequence = 0, .payload = Bytes(100, 1)}));
+  feed_compact(build({.sequence = 100, .payload = Bytes(100, 2)}));
+  coalescer.flush();
+  EXPECT_EQ(quick, 0u);
+  EXPECT_EQ(sink.packets, (std::vector<std::size_t>{1, 1}));
 }
 
 }  // namespace
