@@ -265,7 +265,14 @@ void ControlSocket::Client::serve(const std::string& line) {
     with_id["id"] = id;
     self->send(protocol::make_notification("progress", with_id));
   };
-  server->handler().call(request->method, request->params, caller_, std::move(done), std::move(progress));
+  try {
+    server->handler().call(request->method, request->params, caller_, done, std::move(progress));
+  } catch (const std::exception& error) {
+    // A mistake of ours in one method: it costs its caller an answer, and not the node its tunnels.
+    log::error("control", "{} failed: {}", request->method, error.what());
+    done(Error{fmt::format("{} failed in the daemon: {}; please report this with its log", request->method,
+                           error.what())});
+  }
 }
 
 void ControlSocket::Client::send(std::string line) {

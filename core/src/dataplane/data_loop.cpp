@@ -92,7 +92,7 @@ void DataLoop::run_turn(Now now, std::span<const epoll_event> ready) {
       ready.begin(), ready.end(), [](const epoll_event& event) { return event.data.u64 == kCommandsTag; });
   channel_.awake(commands_signalled);
   // First, so that a keypair is there before the packets under it.
-  channel_.take_commands(kOperationsPerTurn, [&](Command&& command) { obey(std::move(command), now); });
+  take_commands(now);
   // Before the TUN: when a flow moves to this loop's queue, its earlier packets wait here.
   if (port_) take_handed_over(now);
 
@@ -104,10 +104,8 @@ void DataLoop::run_turn(Now now, std::span<const epoll_event> ready) {
       continue;
     }
     // Looked up and not remembered: a command of this very turn may have removed it.
-    const auto base = std::find_if(bases_.begin(), bases_.end(), [&](const Base& candidate) {
-      return tag_of(candidate.id) == event.data.u64;
-    });
-    if (base != bases_.end() && base->polled) receive_from(*base, failed, now);
+    const Base* base = find_base(net::BaseId{static_cast<std::uint32_t>(event.data.u64)});
+    if (base && base->polled) receive_from(base->id, failed, now);
   }
 
   try_bases_again(now.steady);
@@ -116,8 +114,14 @@ void DataLoop::run_turn(Now now, std::span<const epoll_event> ready) {
   if (port_) port_->wake_receivers();
 }
 
+std::size_t DataLoop::take_commands(Now now) {
+  return channel_.take_commands(kOperationsPerTurn,
+                                [&](Command&& command) { obey(std::move(command), now); });
+}
+
 void DataLoop::take_handed_over(Now now) {
   port_->take(kOperationsPerTurn, [&](const HandoverLabel& label, MutableByteView bytes) {
+    take_commands(now);  // as in receive_from()
     if (label.kind == HandoverLabel::Kind::frame) {
       forwarder_.on_foreign_frame(label.header, bytes, now);
     } else {
@@ -172,29 +176,39 @@ void DataLoop::add_base(const AddBase& command) {
   bases_.push_back({command.base, std::move(carrier)});
 }
 
-void DataLoop::remove_base(net::BaseId id) {
+DataLoop::Base* DataLoop::find_base(net::BaseId id) {
   const auto base =
       std::find_if(bases_.begin(), bases_.end(), [id](const Base& candidate) { return candidate.id == id; });
-  if (base == bases_.end()) return;
-  // Explicitly: the control thread may hold the socket open, and epoll would go on reporting it.
-  if (base->polled) poll_no_more(base->carrier->descriptor());
-  bases_.erase(base);
+  return base == bases_.end() ? nullptr : &*base;
 }
 
-void DataLoop::receive_from(Base& base, bool failed, Now now) {
+void DataLoop::remove_base(net::BaseId id) {
+  const Base* base = find_base(id);
+  if (!base) return;
+  // Explicitly: the control thread may hold the socket open, and epoll would go on reporting it.
+  if (base->polled) poll_no_more(base->carrier->descriptor());
+  bases_.erase(bases_.begin() + (base - bases_.data()));
+}
+
+void DataLoop::receive_from(net::BaseId id, bool failed, Now now) {
   const MutableByteView buffer(receive_buffer_.get(), kReceiveBytes);
+  const std::shared_ptr<PollableCarrier> carrier = find_base(id)->carrier;
   bool received_any = false;
   for (int operation = 0; operation < kOperationsPerTurn; ++operation) {
     ReceivedBatch batch;
-    const ReceiveStatus status = base.carrier->receive(buffer, batch);
+    const ReceiveStatus status = carrier->receive(buffer, batch);
     if (status == ReceiveStatus::empty) break;
     if (status == ReceiveStatus::error) {
       failed = true;
       break;
     }
     received_any = true;
+    // Between the start of this turn and this datagram the keypair that it was sealed with may have been
+    // installed. And a command may have taken the base away.
+    if (take_commands(now) > 0 && !find_base(id)) return;
     forwarder_.on_received(batch, now);
   }
+  Base& base = *find_base(id);
   if (received_any) base.errors_in_a_row = 0;
   if (!received_any && failed && ++base.errors_in_a_row >= kErrorsUntilSetAside) set_aside(base, now.steady);
 }

@@ -63,7 +63,9 @@ class DataLoop {
   void obey(Command&& command, Now now);
   void add_base(const AddBase& command);
   void remove_base(net::BaseId id);
-  void receive_from(Base& base, bool failed, Now now);
+  void receive_from(net::BaseId id, bool failed, Now now);
+  std::size_t take_commands(Now now);
+  Base* find_base(net::BaseId id);
   void set_aside(Base& base, SteadyTime now);
   void try_bases_again(SteadyTime now);
   bool poll(int descriptor, std::uint64_t tag);

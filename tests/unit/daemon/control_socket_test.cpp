@@ -44,6 +44,9 @@ class ControlSocketTest : public testing::Test {
       callers.push_back(caller);
       if (method == "slow") {
         pending.emplace_back(std::move(done), std::move(progress));
+      } else if (params.contains("throw")) {
+        params["throw"].get<int>();
+        done(Result<Json>(boost::system::in_place_value, Json::object()));
       } else if (params.contains("fail")) {
         done(Error{"it failed: try again"});
       } else {
@@ -146,6 +149,17 @@ TEST_F(ControlSocketTest, ErrorsOfTheHandlerReachTheClient) {
   EXPECT_THAT(call(client, "nonsense")["error"]["message"].get<std::string>(),
               HasSubstr("does not know the command nonsense"));
   EXPECT_EQ(callers.size(), 1u) << "unknown methods do not reach the handler";
+}
+
+TEST_F(ControlSocketTest, AnExceptionOfAMethodIsItsAnswer) {
+  open();
+  const auto client = connect_to(path);
+  send(client, R"({"jsonrpc":"2.0","id":7,"method":"status","params":{"throw":"a word"}})"
+               "\n"
+               R"({"jsonrpc":"2.0","id":8,"method":"status"})"
+               "\n");
+  EXPECT_THAT(receive(client), HasSubstr("status failed in the daemon"));
+  EXPECT_THAT(receive(client), HasSubstr(R"("id":8)"));
 }
 
 TEST_F(ControlSocketTest, GarbageIsAnsweredAndTheConnectionGoesOn) {

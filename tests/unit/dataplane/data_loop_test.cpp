@@ -10,6 +10,7 @@
 #include <future>
 
 #include "dataplane/udp_base.hpp"
+#include "forwarder_fixture.hpp"
 
 namespace causeway::dataplane {
 namespace {
@@ -56,7 +57,7 @@ ReceiveStatus give_stun(net::BaseId base, MutableByteView buffer, ReceivedBatch&
   return ReceiveStatus::received;
 }
 
-class DataLoopTest : public testing::Test {
+class DataLoopTest : public ::testing::Test {
  protected:
   void SetUp() override { ASSERT_TRUE(loop_.start()); }
 
@@ -118,6 +119,48 @@ TEST_F(DataLoopTest, a_base_that_the_control_thread_keeps_is_read_no_more_after_
   const int before = reads;
   ASSERT_TRUE(has_caught_up());
   EXPECT_EQ(reads, before);
+}
+
+// The control thread installs a keypair and only then answers the handshake; the first message under it may
+// be here before the loop has begun its next turn.
+TEST_F(DataLoopTest, a_keypair_is_there_for_a_message_that_came_after_it) {
+  KeypairPair keys = make_keypairs(0x11111111, 0x22222222, read_clocks().steady);
+  session::Keypair initiator(keys.initiator);
+  channel_.send(AddPeer{
+      .peer = kPeer, .kind = session::PeerKind::causeway, .counters = std::make_shared<PeerCounters>()});
+  int reads = 0;
+  auto base = std::make_shared<FakeBase>([&](MutableByteView buffer, ReceivedBatch& received) {
+    if (++reads > 1) return ReceiveStatus::empty;
+    channel_.send(InstallPeerKeypair{kPeer, keys.responder});
+    const std::size_t bytes = initiator.seal({}, buffer);
+    received = {kBase, {}, buffer.first(bytes), static_cast<std::uint16_t>(bytes)};
+    return ReceiveStatus::received;
+  });
+  channel_.send(AddBase{kBase, std::move(base)});
+  bool confirmed = false;
+  const auto deadline = std::chrono::steady_clock::now() + kPatience;
+  while (!confirmed && std::chrono::steady_clock::now() < deadline) {
+    pollfd waiting{channel_.descriptor(), POLLIN, 0};
+    if (::poll(&waiting, 1, 1000) != 1) continue;
+    channel_.take_events(
+        1000, [&](Event&& event) { confirmed |= std::holds_alternative<KeypairConfirmed>(event); });
+  }
+  EXPECT_TRUE(confirmed);
+  EXPECT_EQ(drops_.get(DropReason::unknown_index), 0u);
+  loop_.stop();
+}
+
+TEST_F(DataLoopTest, a_base_may_go_while_it_is_read) {
+  int reads = 0;
+  auto base = std::make_shared<FakeBase>([&](MutableByteView buffer, ReceivedBatch& received) {
+    if (++reads == 1) channel_.send(RemoveBase{kBase});
+    return give_stun(kBase, buffer, received);
+  });
+  auto gone = base->gone();
+  channel_.send(AddBase{kBase, std::move(base)});
+  EXPECT_EQ(gone.wait_for(kPatience), std::future_status::ready);
+  EXPECT_EQ(reads, 1);
+  loop_.stop();
 }
 
 TEST_F(DataLoopTest, stopping_lets_every_base_go) {
