@@ -60,7 +60,6 @@ void Agent::State::on_request(net::BaseId base, const net::Endpoint& from, ByteV
   }
 
   ++counters.checks_received;
-  if (own == &local) former.reset();
   if (!resolves_role_conflict(*request)) {
     answer(stun::encode_binding_error(request->transaction, stun::error_code::kRoleConflict, password));
     return;

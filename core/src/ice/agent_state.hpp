@@ -88,7 +88,7 @@ struct Agent::State {
   const Options options;
   RandomSource& random;
   std::optional<Credentials> remote;
-  std::optional<Credentials> former;  ///< of our last generation: until the peer uses this one
+  std::optional<Credentials> former;  ///< of our last generation: a peer may fall back to it
   std::deque<std::string>
       past_ufrags;  ///< of the peer's earlier generations: replays of them restart nothing
   std::deque<std::string> learnt_ufrags;  ///< told by RemoteUfragLearnt

@@ -64,7 +64,8 @@ TEST_F(AfterARestart, TheFormerNameNeedsTheFormerPassword) {
   EXPECT_TRUE(left->remote_ufrags.empty());
 }
 
-TEST_F(AfterARestart, TheFormerNameMeansNothingOnceThePeerUsesTheNewOne) {
+// It had used the new one, and was killed before it had stored it.
+TEST_F(AfterARestart, APeerThatStartsAnewMayFallBackToTheFormerName) {
   left->agent->set_former_generation(former, {});
   ASSERT_TRUE(connects_within(500ms));
   world.run_for(2s);
@@ -75,8 +76,15 @@ TEST_F(AfterARestart, TheFormerNameMeansNothingOnceThePeerUsesTheNewOne) {
   request.priority = 100;
   request.controlled = 100;
   world.inject(*left, left_base, at(kRightAddress), stun::encode_binding_request(request, former.password));
-  EXPECT_EQ(left->agent->counters().unauthentic, before + 1);
-  EXPECT_EQ(left->remote_ufrags.size(), 1u);
+  EXPECT_EQ(left->agent->counters().unauthentic, before);
+  EXPECT_EQ(left->remote_ufrags, (std::vector<std::string>{"right_ufrag", "third_ufrag"}));
+  // Whoever recorded a check of its generation before this one makes no further restart of it.
+  world.signal_credentials(*right, *left);
+  request.transaction = stun::make_transaction_id(world.random());
+  left->agent->set_remote_credentials({"third_ufrag", "third_password_0123456789"}, world.now());
+  request.username = "former:right_ufrag";
+  world.inject(*left, left_base, at(kRightAddress), stun::encode_binding_request(request, former.password));
+  EXPECT_EQ(left->remote_ufrags.size(), 2u);
 }
 
 TEST_F(AfterARestart, AReplayOfAnEarlierGenerationOfThePeerIsNoNews) {
