@@ -7,7 +7,7 @@
 #include <optional>
 
 #include "causeway/ext/candidate-source.h"
-#include "causeway/ext/draft/transport.h"
+#include "causeway/ext/transport.h"
 #include "causeway/ext/priority.h"
 
 namespace causeway::plugin {

@@ -1,11 +1,12 @@
 #ifndef CAUSEWAY_PLUGIN_H
 #define CAUSEWAY_PLUGIN_H
 
-/* Everything stable that a plugin needs. Drafts (ext/draft/) are included by name. */
+/* Everything that a plugin needs. */
 
 #include "entry.h"
 #include "ext/candidate-source.h"
 #include "ext/priority.h"
+#include "ext/transport.h"
 #include "host.h"
 #include "types.h"
 #include "version.h"
