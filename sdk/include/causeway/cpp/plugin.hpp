@@ -1,10 +1,10 @@
 #ifndef CAUSEWAY_CPP_PLUGIN_HPP
 #define CAUSEWAY_CPP_PLUGIN_HPP
 
-// A thin C++17 layer over the C ABI, header-only: derive from PriorityPlugin or CandidateSourcePlugin, end
-// the file with CAUSEWAY_PLUGIN(Type, …). Trampolines stand between the host and the virtual functions: no
-// exception leaves the plugin, and the guarantees of the headers are checked when CAUSEWAY_SDK_CHECKS is 1
-// (the default).
+// A thin C++17 layer over the C ABI, header-only: derive from PriorityPlugin, CandidateSourcePlugin or
+// TransportPlugin, end the file with CAUSEWAY_PLUGIN(Type, …). Trampolines stand between the host and the
+// virtual functions: no exception leaves the plugin, and the guarantees of the headers are checked when
+// CAUSEWAY_SDK_CHECKS is 1 (the default).
 
 #include <atomic>
 #include <cstddef>
@@ -14,6 +14,7 @@
 #include <new>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "../plugin.h"
 
@@ -97,6 +98,23 @@ inline void set_rank(const cw_mutable_array* array, std::uint32_t index, std::ui
   std::memcpy(at + offsetof(cw_candidate_rank, priority), &priority, sizeof priority);
 }
 
+/// The packets of wrap() and unwrap(), in the host's buffers. cw_packet's first revision is there whole,
+/// whatever the host's age, so its fields are used in place.
+class Packets {
+ public:
+  explicit Packets(const cw_mutable_array* array)
+      : data_(static_cast<char*>(array->data)), count_(array->count), stride_(array->stride) {}
+  std::uint32_t size() const { return count_; }
+  cw_packet& operator[](std::uint32_t index) const {
+    return *reinterpret_cast<cw_packet*>(data_ + std::size_t{index} * stride_);
+  }
+
+ private:
+  char* data_;
+  std::uint32_t count_;
+  std::uint32_t stride_;
+};
+
 /// The host's services. A missing one reads as NOT_SUPPORTED, or does nothing.
 class Host {
  public:
@@ -107,7 +125,8 @@ class Host {
         random_(table<cw_host_random>(CW_EXT_HOST_RANDOM)),
         timer_(table<cw_host_timer>(CW_EXT_HOST_TIMER)),
         udp_(table<cw_host_udp>(CW_EXT_HOST_UDP)),
-        candidates_(table<cw_host_candidates>(CW_EXT_HOST_CANDIDATES)) {}
+        candidates_(table<cw_host_candidates>(CW_EXT_HOST_CANDIDATES)),
+        transport_(table<cw_host_transport>(CW_EXT_HOST_TRANSPORT)) {}
 
   void log(std::int32_t level, std::string_view text) const {
     if (log_ != nullptr) log_->write(host_, level, text.data(), text.size());
@@ -140,9 +159,38 @@ class Host {
   cw_status done() const {
     return candidates_ == nullptr ? CW_ERROR_NOT_SUPPORTED : candidates_->done(host_);
   }
+
+  // Of transports.
+  cw_status open_link(std::uint32_t link, std::uint32_t base, std::uint32_t kind, const cw_address& server,
+                      std::string_view server_name, bool verify) const {
+    const cw_string name = text(server_name);
+    return transport_ == nullptr ? CW_ERROR_NOT_SUPPORTED
+                                 : transport_->open(host_, link, base, kind, &server, &name, verify ? 1 : 0);
+  }
+  cw_status close_link(std::uint32_t link) const {
+    return transport_ == nullptr ? CW_ERROR_NOT_SUPPORTED : transport_->close(host_, link);
+  }
+  cw_status send_on_link(std::uint32_t link, const std::uint8_t* bytes, std::size_t size) const {
+    return transport_ == nullptr ? CW_ERROR_NOT_SUPPORTED : transport_->send(host_, link, bytes, size);
+  }
+  cw_status allocated(std::uint32_t link, const cw_address& relayed, const cw_address& mapped,
+                      std::string_view label, std::uint32_t overhead) const {
+    const cw_string name = text(label);
+    return transport_ == nullptr ? CW_ERROR_NOT_SUPPORTED
+                                 : transport_->allocated(host_, link, &relayed, &mapped, &name, overhead);
+  }
+  cw_status allocation_lost(std::uint32_t link, std::string_view reason) const {
+    const cw_string why = text(reason);
+    return transport_ == nullptr ? CW_ERROR_NOT_SUPPORTED : transport_->lost(host_, link, &why);
+  }
+  cw_status links_done() const {
+    return transport_ == nullptr ? CW_ERROR_NOT_SUPPORTED : transport_->done(host_);
+  }
+
   const cw_host* raw() const { return host_; }
 
  private:
+  static cw_string text(std::string_view from) { return {from.data(), from.size()}; }
   template <class T>
   const T* table(const char* id) const {
     return static_cast<const T*>(host_->get_extension(host_, id));
@@ -154,6 +202,7 @@ class Host {
   const cw_host_timer* timer_;
   const cw_host_udp* udp_;
   const cw_host_candidates* candidates_;
+  const cw_host_transport* transport_;
 };
 
 /// What every instance has; made by CAUSEWAY_PLUGIN.
@@ -189,6 +238,16 @@ class Plugin {
       plugin->tell("an exception of unknown type");
     }
     return CW_ERROR_EXCEPTION;
+  }
+  /// The same for calls that may come from several threads at once: only what is thrown is looked after.
+  template <class P, class Call>
+  static auto enter_any_thread(cw_instance* instance, Call call) noexcept
+      -> decltype(call(std::declval<P&>())) {
+    try {
+      return call(static_cast<P&>(*reinterpret_cast<Plugin*>(instance)));
+    } catch (...) {
+      return CW_ERROR_EXCEPTION;
+    }
   }
   static void drain(cw_instance* instance) noexcept {
     enter<Plugin>(instance, [](Plugin& plugin) {
@@ -284,6 +343,80 @@ class CandidateSourcePlugin : public Plugin {
               instance, [&](CandidateSourcePlugin& plugin) { return plugin.on_timer(timer); });
         }};
     return std::strcmp(id, CW_EXT_CANDIDATE_SOURCE) == 0 ? &table : nullptr;
+  }
+};
+
+class TransportPlugin : public Plugin {
+ public:
+  using Plugin::Plugin;
+  static constexpr std::uint32_t kKind = CW_KIND_TRANSPORT;
+  virtual cw_status configure(std::string_view json) = 0;
+  virtual cw_status set_bases(Items<cw_base_view> bases) = 0;
+  virtual cw_status on_link(std::uint32_t link, std::uint32_t state, std::string_view reason) = 0;
+  virtual cw_status on_message(std::uint32_t link, const std::uint8_t* bytes, std::size_t size) = 0;
+  virtual cw_status on_timer(std::uint32_t timer) = 0;
+  virtual cw_status want_peer(std::uint32_t link, const cw_address& peer) = 0;
+  virtual cw_status drop_peer(std::uint32_t link, const cw_address& peer) = 0;
+  /// [thread-safe] As cw_transport::frame; the default ends every stream.
+  virtual std::int64_t frame(const std::uint8_t* bytes, std::size_t size) const {
+    static_cast<void>(bytes), static_cast<void>(size);
+    return -1;
+  }
+  /// [data-thread] Several at a time, beside calls of the plugin thread: no host service, no waiting.
+  virtual cw_status wrap(std::uint32_t link, Packets packets) = 0;
+  virtual cw_status unwrap(std::uint32_t link, Packets packets) = 0;
+
+  static const void* extension(const char* id) noexcept {
+    static const cw_transport table = {
+        sizeof(cw_transport),
+        0,
+        [](cw_instance* instance, const char* json, std::uint64_t size) noexcept {
+          return enter<TransportPlugin>(instance, [&](TransportPlugin& plugin) {
+            return plugin.configure(std::string_view(json, static_cast<std::size_t>(size)));
+          });
+        },
+        [](cw_instance* instance, const cw_array* bases) noexcept {
+          return enter<TransportPlugin>(instance, [&](TransportPlugin& plugin) {
+            return plugin.set_bases(Items<cw_base_view>(bases));
+          });
+        },
+        [](cw_instance* instance, std::uint32_t link, std::uint32_t state, const cw_string* reason) noexcept {
+          return enter<TransportPlugin>(instance, [&](TransportPlugin& plugin) {
+            return plugin.on_link(link, state, reason == nullptr ? std::string_view() : view(*reason));
+          });
+        },
+        [](cw_instance* instance, std::uint32_t link, const std::uint8_t* bytes,
+           std::uint64_t size) noexcept {
+          return enter<TransportPlugin>(instance, [&](TransportPlugin& plugin) {
+            return plugin.on_message(link, bytes, static_cast<std::size_t>(size));
+          });
+        },
+        [](cw_instance* instance, std::uint32_t timer) noexcept {
+          return enter<TransportPlugin>(instance,
+                                        [&](TransportPlugin& plugin) { return plugin.on_timer(timer); });
+        },
+        [](cw_instance* instance, std::uint32_t link, const cw_address* peer) noexcept {
+          return enter<TransportPlugin>(
+              instance, [&](TransportPlugin& plugin) { return plugin.want_peer(link, *peer); });
+        },
+        [](cw_instance* instance, std::uint32_t link, const cw_address* peer) noexcept {
+          return enter<TransportPlugin>(
+              instance, [&](TransportPlugin& plugin) { return plugin.drop_peer(link, *peer); });
+        },
+        [](cw_instance* instance, const std::uint8_t* bytes, std::uint64_t size) noexcept {
+          return enter_any_thread<TransportPlugin>(instance, [&](TransportPlugin& plugin) -> std::int64_t {
+            return plugin.frame(bytes, static_cast<std::size_t>(size));
+          });
+        },
+        [](cw_instance* instance, std::uint32_t link, const cw_mutable_array* packets) noexcept {
+          return enter_any_thread<TransportPlugin>(
+              instance, [&](TransportPlugin& plugin) { return plugin.wrap(link, Packets(packets)); });
+        },
+        [](cw_instance* instance, std::uint32_t link, const cw_mutable_array* packets) noexcept {
+          return enter_any_thread<TransportPlugin>(
+              instance, [&](TransportPlugin& plugin) { return plugin.unwrap(link, Packets(packets)); });
+        }};
+    return std::strcmp(id, CW_EXT_TRANSPORT) == 0 ? &table : nullptr;
   }
 };
 
