@@ -13,9 +13,46 @@ namespace {
 constexpr std::size_t kMaxWords = 1024;
 constexpr std::size_t kMaxVersionBytes = 64;
 constexpr std::size_t kMaxServersTold = 16;
+constexpr std::size_t kMaxTurnUsernameBytes = 509;
+constexpr std::int64_t kMaxExpires = std::int64_t{1} << 40;
 
 Json node_state(const net::IpAddress& address, std::string_view state) {
   return {{"virtual_address", address.to_string()}, {"state", state}};
+}
+
+Json turn_to_json(const std::vector<TurnServer>& servers) {
+  Json list = Json::array();
+  for (const auto& server : servers) {
+    list.push_back({{"uri", server.uri},
+                    {"username", server.username},
+                    {"password", server.password},
+                    {"expires", server.expires}});
+  }
+  return list;
+}
+
+bool is_printable(std::string_view text) {
+  return std::all_of(text.begin(), text.end(), [](unsigned char c) { return c > 0x20 && c < 0x7f; });
+}
+
+std::vector<TurnServer> read_turn_servers(const Json& list) {
+  std::vector<TurnServer> servers;
+  for (const Json& entry : list) {
+    auto uri = get_string(entry, "uri");
+    auto username = get_string(entry, "username");
+    auto password = get_string(entry, "password");
+    if (!uri || !username || !password || servers.size() >= kMaxTurnServers) continue;
+    const bool is_turn = uri->starts_with("turn:") || uri->starts_with("turns:");
+    // RFC 8489 §14.3: USERNAME is less than 509 bytes.
+    const bool is_short =
+        uri->size() <= kMaxTurnUriBytes && username->size() < kMaxTurnUsernameBytes && !password->empty();
+    if (!is_turn || !is_short || !is_printable(*uri) || username->empty() ||
+        username->find('\0') != std::string::npos)
+      continue;
+    servers.push_back({std::move(*uri), std::move(*username), std::move(*password),
+                       get_integer<std::int64_t>(entry, "expires", 0, kMaxExpires).value_or(0)});
+  }
+  return servers;
 }
 
 Result<NodeInfo> read_node(const Json& object) {
@@ -129,16 +166,10 @@ Json RegisterResult::to_json() const {
               {"prefix", prefix.to_string()},
               {"epoch", epoch},
               {"lease_s", lease_s},
-              {"stun", Json::array()},
-              {"turn", Json::array()}};
+              {"stun", Json::array()}};
   for (const auto& server : stun)
     result["stun"].push_back(server.to_string());
-  for (const auto& server : turn) {
-    result["turn"].push_back({{"uri", server.uri},
-                              {"username", server.username},
-                              {"password", server.password},
-                              {"expires", server.expires}});
-  }
+  result["turn"] = turn_to_json(turn);
   return result;
 }
 
@@ -160,18 +191,16 @@ Result<RegisterResult> RegisterResult::parse(const Json& result) {
       if (server && server->port != 0 && made.stun.size() < kMaxServersTold) made.stun.push_back(*server);
     }
   }
-  if (const Json* turn = get_array(result, "turn")) {
-    for (const Json& entry : *turn) {
-      auto uri = get_string(entry, "uri");
-      auto username = get_string(entry, "username");
-      auto password = get_string(entry, "password");
-      if (!uri || !username || !password || made.turn.size() >= kMaxServersTold) continue;
-      made.turn.push_back(
-          {std::move(*uri), std::move(*username), std::move(*password),
-           get_integer<std::int64_t>(entry, "expires", 0, std::int64_t{1} << 40).value_or(0)});
-    }
-  }
+  if (const Json* turn = get_array(result, "turn")) made.turn = read_turn_servers(*turn);
   return made;
+}
+
+Json TurnChanged::to_json() const { return {{"turn", turn_to_json(turn)}}; }
+
+Result<TurnChanged> TurnChanged::parse(const Json& params) {
+  const Json* turn = get_array(params, "turn");
+  if (!turn) return bad_member("turn", "an array of TURN servers");
+  return TurnChanged{read_turn_servers(*turn)};
 }
 
 Json UpdateParams::to_json() const {

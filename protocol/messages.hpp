@@ -41,6 +41,7 @@ inline constexpr std::string_view kPing = "ping";
 inline constexpr std::string_view kConnectOffer = "connect.offer";
 inline constexpr std::string_view kPeerChanged = "peer.changed";
 inline constexpr std::string_view kFriendsChanged = "friends.changed";
+inline constexpr std::string_view kTurnChanged = "turn.changed";
 inline constexpr std::string_view kShutdown = "shutdown";
 }  // namespace method
 
@@ -93,6 +94,18 @@ struct TurnServer {
   std::int64_t expires = 0;  ///< unix seconds; 0: they do not end
 
   friend bool operator==(const TurnServer&, const TurnServer&) = default;
+};
+
+inline constexpr std::size_t kMaxTurnServers = 16;
+inline constexpr std::size_t kMaxTurnUriBytes = 300;  // scheme, a host name of 253, port, transport
+
+/// turn.changed: the TURN servers in place of those told before.
+struct TurnChanged {
+  std::vector<TurnServer> turn;
+
+  Json to_json() const;
+  /// An entry that is no TURN URI with credentials is left out, and so is what is above kMaxTurnServers.
+  static Result<TurnChanged> parse(const Json& params);
 };
 
 struct RegisterResult {

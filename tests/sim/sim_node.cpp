@@ -340,6 +340,7 @@ void SimNode::obey(node::NodeAction& action) {
           [&](node::AddRoute&) {},
           [&](node::PublishNames&) {},
           [&](node::UpdateSources& update) { stun_->set_servers(update.stun_servers); },
+          [](node::UpdateRelays&) {},  // the simulated Internet has no relay
           [&](node::RankCandidates& rank) {
             node_->on_candidates_ranked(rank.generation, plugin::builtin_rank(rank.candidates), now());
           },

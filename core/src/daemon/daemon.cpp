@@ -397,6 +397,10 @@ void Daemon::obey(node::NodeAction& action) {
             if (options_.config.hosts_file) publish_names(list);
           },
           [&](node::UpdateSources& update) { plugins_.set_configuration({update.stun_servers}, now()); },
+          [&](node::UpdateRelays& update) {
+            log::info("daemon", "the server names {} TURN server{}", update.turn_servers.size(),
+                      update.turn_servers.size() == 1 ? "" : "s");
+          },
           [&](node::RankCandidates& rank) {
             plugins_.rank_candidates(
                 std::move(rank.candidates), now(),

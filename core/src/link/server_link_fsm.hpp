@@ -49,8 +49,12 @@ struct Registered {
   net::Prefix on_link;
   std::string name;
   std::vector<net::Endpoint> stun_servers;
-  std::vector<protocol::TurnServer> turn_servers = {};
   std::vector<std::string> friends = {};
+};
+/// The TURN servers with the newest credentials for us, in place of those told before: after each
+/// registration and whenever the server renews the credentials.
+struct TurnServersTold {
+  std::vector<protocol::TurnServer> servers;
 };
 struct PeerDescribed {
   NodeDescription node;
@@ -89,8 +93,8 @@ struct FriendChangeAnswered {
 };
 struct Deregistered {};
 using LinkAction = std::variant<OpenConnection, SendLine, CloseConnection, LinkStateChanged, Registered,
-                                PeerDescribed, PeerOffered, PeerGone, PeerUnreachable, DirectoryListed,
-                                FriendsTold, FriendChangeAnswered, Deregistered>;
+                                TurnServersTold, PeerDescribed, PeerOffered, PeerGone, PeerUnreachable,
+                                DirectoryListed, FriendsTold, FriendChangeAnswered, Deregistered>;
 
 /// The node's side of the conversation with the address server: connects and reconnects with full-jitter
 /// backoff (cap 5 s for the first two minutes of an outage, then 60 s; reset by a successful register),

@@ -162,8 +162,8 @@ void ServerLinkFsm::State::on_registered(const protocol::Json& result, Now now) 
   verifier.set_on_link(read->prefix);
   record_changed = record.describe(name, virtual_address, now) || record_changed;
   change(LinkState::online, fmt::format("registered with the server {}", server_name()));
-  actions.emplace_back(
-      Registered{virtual_address, read->prefix, name, std::move(read->stun), std::move(read->turn), friends});
+  actions.emplace_back(Registered{virtual_address, read->prefix, name, std::move(read->stun), friends});
+  actions.emplace_back(TurnServersTold{std::move(read->turn)});
   tell_friends();
   send_update_if_needed(now);
   for (auto& [address, wish] : wishes) {
@@ -246,6 +246,12 @@ void ServerLinkFsm::State::on_notification(const protocol::Notification& notific
     return;
   }
   if (notification.method == method::kFriendsChanged) return on_friends_told(notification.params, 0, now);
+  if (notification.method == method::kTurnChanged) {
+    auto read = protocol::TurnChanged::parse(notification.params);
+    if (!read) return on_malformed(read.error().message, now);
+    actions.emplace_back(TurnServersTold{std::move(read->turn)});
+    return;
+  }
   if (notification.method != method::kPeerChanged) return;  // of a newer server
   const auto read = protocol::PeerChanged::parse(notification.params);
   if (!read) return on_malformed(read.error().message, now);

@@ -36,6 +36,11 @@ struct PublishNames {
 struct UpdateSources {
   std::vector<net::Endpoint> stun_servers;
 };
+/// The TURN servers that transport plugins may use, with the newest credentials for this node; in place of
+/// those told before. Not checked beyond their form: the URIs name hosts of the server's choice.
+struct UpdateRelays {
+  std::vector<protocol::TurnServer> turn_servers;
+};
 struct RankCandidates {
   std::uint64_t generation = 0;
   std::vector<ice::Candidate> candidates;
@@ -84,7 +89,7 @@ struct Left {};
 using NodeAction =
     std::variant<peer::SendDatagram, dataplane::Command, link::OpenConnection, link::SendLine,
                  link::CloseConnection, ConfigureInterface, ClearInterface, AddRoute, PublishNames,
-                 UpdateSources, RankCandidates, ScorePeerPaths, OfferToSources, SaveState, CoverTimestamp,
-                 SaveFriends, SaveKnownPeers, FriendAnswered, JoinRefused, Left>;
+                 UpdateSources, UpdateRelays, RankCandidates, ScorePeerPaths, OfferToSources, SaveState,
+                 CoverTimestamp, SaveFriends, SaveKnownPeers, FriendAnswered, JoinRefused, Left>;
 
 }  // namespace causeway::node

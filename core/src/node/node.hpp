@@ -115,6 +115,8 @@ class Node {
   std::vector<std::string> abilities() const;
   const CandidateBook& candidates() const { return candidates_; }
   const peer::LocalBases& bases() const { return bases_; }
+  /// As the server told last, with credentials.
+  const std::vector<protocol::TurnServer>& turn_servers() const { return turn_servers_; }
   const std::map<dataplane::PeerId, std::unique_ptr<peer::Peer>>& peers() const { return peers_; }
   /// By name or virtual address; null if there is none.
   const peer::Peer* find_peer(std::string_view name_or_address) const;
@@ -190,6 +192,7 @@ class Node {
   std::optional<protocol::JoinToken> enrolment_;
   std::unique_ptr<link::ServerLinkFsm> link_;
   std::vector<net::Endpoint> server_stun_servers_;
+  std::vector<protocol::TurnServer> turn_servers_;
   std::string link_reason_;
   bool joins_again_ = false;  ///< join() came while leave() was under way
   std::string link_failure_;  ///< the newest cause of an outage that was logged

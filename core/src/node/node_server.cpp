@@ -37,6 +37,11 @@ void Node::obey_link(Now now) {
                    [&](link::CloseConnection& close) { actions_.emplace_back(close); },
                    [&](link::LinkStateChanged& changed) { on_link_state(changed); },
                    [&](link::Registered& registered) { on_registered(registered); },
+                   [&](link::TurnServersTold& told) {
+                     if (told.servers == turn_servers_) return;
+                     turn_servers_ = std::move(told.servers);
+                     actions_.emplace_back(UpdateRelays{turn_servers_});
+                   },
                    [&](link::PeerDescribed& described) {
                      if (peer::Peer* peer = admit(described.node, now)) {
                        peer->add_remote_candidates(described.node.candidates, now);
@@ -78,6 +83,7 @@ void Node::obey_link(Now now) {
                      save_peers(now);
                      state_.virtual_address.reset();
                      state_.on_link.reset();
+                     if (!std::exchange(turn_servers_, {}).empty()) actions_.emplace_back(UpdateRelays{});
                      if (state_.enrolment) state_.enrolment->left = true;
                      save_state();
                      publish_forwarding();
