@@ -3,7 +3,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "causeway/ext/draft/transport.h"
 #include "causeway/plugin.h"
 
 #ifndef CREATE_FAILS
@@ -83,7 +82,7 @@ static const void* get_extension(const char* id) {
   (void)id, (void)priority;
   return NULL;
 #else
-  return strcmp(id, CW_EXT_PRIORITY) == 0 || strcmp(id, CW_EXT_TRANSPORT) == 0 ? &priority : NULL;
+  return strcmp(id, CW_EXT_PRIORITY) == 0 ? &priority : NULL;
 #endif
 }
 
@@ -101,8 +100,6 @@ static const void* get_extension(const char* id) {
 #endif
 #if defined(BAD_KIND)
 #define KIND 77u
-#elif defined(TRANSPORT)
-#define KIND CW_KIND_TRANSPORT
 #else
 #define KIND CW_KIND_PRIORITY
 #endif

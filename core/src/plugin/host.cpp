@@ -2,10 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <utility>
+
 #include "base/log.hpp"
 #include "base/random.hpp"
 #include "plugin/host_state.hpp"
-#include "plugin/source_adapter.hpp"
 
 namespace causeway::plugin {
 
@@ -24,8 +25,8 @@ Host::~Host() {
   state_->callbacks = {};
   for (const LoadedPtr& plugin : std::vector(state_->rows)) {
     state_->end_trial(*plugin);
-    if (plugin->state != InstanceState::draining && plugin->state != InstanceState::pinned)
-      state_->retire(plugin);
+    const bool is_retired = plugin->state == InstanceState::draining && !plugin->linger_until;
+    if (!is_retired && plugin->state != InstanceState::pinned) state_->retire(plugin);
   }
 }
 
@@ -41,7 +42,7 @@ Result<std::string> Host::load(const std::filesystem::path& file, Now now) {
   }
   state_->rows.push_back(plugin);
   log::info("plugin", "loaded {} {} from {}", name, plugin->descriptor.version, file.string());
-  if (plugin->kind == Kind::candidate_source) state_->activate_source(plugin, now);
+  if (plugin->kind != Kind::priority) state_->activate_source(plugin, now);
   return Result<std::string>(boost::system::in_place_value, name);
 }
 
@@ -52,8 +53,22 @@ Result<void> Host::unload(const std::string& name, Now now) { return state_->unl
 std::vector<PluginView> Host::list() const {
   std::vector<PluginView> views;
   for (const LoadedPtr& row : state_->rows) {
-    views.push_back({row->name(), row->kind, row->descriptor.version, row->descriptor.abi, row->file.string(),
-                     row->generation, row->state, row->calls, row->faults, row->reason});
+    const DataUse& use = *row->data_use;
+    views.push_back({.name = row->name(),
+                     .kind = row->kind,
+                     .version = row->descriptor.version,
+                     .abi = row->descriptor.abi,
+                     .file = row->file.string(),
+                     .generation = row->generation,
+                     .state = row->state,
+                     .calls = row->calls,
+                     .faults = row->faults,
+                     .reason = row->reason,
+                     .links = row->links.size(),
+                     .data_calls = use.calls,
+                     .data_faults = use.failures + use.breaches,
+                     .data_time = Duration(static_cast<std::int64_t>(use.busy_ns)),
+                     .data_slowest = Duration(static_cast<std::int64_t>(use.slowest_ns))});
   }
   return views;
 }
@@ -73,25 +88,37 @@ void Host::score_paths(const std::string& peer, std::vector<path::PathView> path
 void Host::set_bases(std::vector<BaseView> bases, Now now) {
   state_->bases = std::move(bases);
   for (const LoadedPtr& plugin : std::vector(state_->rows)) {
-    if (plugin->state != InstanceState::active || plugin->kind != Kind::candidate_source) continue;
-    state_->call_source(plugin, now, "set_bases", [all = state_->bases](Instance& instance) {
-      return plugin::set_bases(instance, all);
-    });
+    if (plugin->state == InstanceState::active && plugin->kind != Kind::priority)
+      state_->tell_bases(plugin, now);
   }
 }
 
 void Host::set_configuration(SourceConfiguration configuration, Now now) {
-  state_->configuration = std::move(configuration);
+  const SourceConfiguration before = std::exchange(state_->configuration, std::move(configuration));
+  const bool is_news_for_transports = before.turn_servers != state_->configuration.turn_servers ||
+                                      before.turn_tls_verify != state_->configuration.turn_tls_verify;
   for (const LoadedPtr& plugin : std::vector(state_->rows)) {
-    if (plugin->state != InstanceState::active || plugin->kind != Kind::candidate_source) continue;
-    state_->call_source(plugin, now, "configure", [settings = state_->configuration](Instance& instance) {
-      return plugin::configure(instance, settings);
-    });
+    if (plugin->state != InstanceState::active || plugin->kind == Kind::priority) continue;
+    if (plugin->kind == Kind::transport && !is_news_for_transports) continue;
+    state_->configure_source(plugin, now);
   }
 }
 
 bool Host::on_datagram(net::BaseId base, const net::Endpoint& from, ByteView bytes, Now now) {
   return state_->on_datagram(base, from, bytes, now);
+}
+void Host::on_link_open(LinkId link, Now now) { state_->on_link_open(link, now); }
+void Host::on_link_closed(LinkId link, const std::string& reason, Now now) {
+  state_->on_link_closed(link, reason, now);
+}
+bool Host::on_link_message(LinkId link, ByteView bytes, Now now) {
+  return state_->on_link_message(link, bytes, now);
+}
+void Host::want_peer(LinkId link, const net::Endpoint& peer, Now now) {
+  state_->tell_peer(link, peer, true, now);
+}
+void Host::drop_peer(LinkId link, const net::Endpoint& peer, Now now) {
+  state_->tell_peer(link, peer, false, now);
 }
 void Host::on_timeout(Now now) { state_->on_timeout(now); }
 std::optional<SteadyTime> Host::next_timeout() const { return state_->next_timeout(); }

@@ -20,6 +20,8 @@ namespace causeway::plugin {
 enum class Kind : std::uint8_t { priority, candidate_source, transport };
 enum class InstanceState : std::uint8_t { active, loaded, draining, pinned, failed };
 
+class LinkCodec;
+
 /// One row of `causeway plugins`.
 struct PluginView {
   std::string name;
@@ -32,6 +34,12 @@ struct PluginView {
   std::uint64_t calls = 0;
   std::uint64_t faults = 0;
   std::string reason;  ///< why it is in this state; empty if nothing is to say
+  // Of transports: links, and calls of data threads, which `calls` and `faults` leave out.
+  std::size_t links = 0;
+  std::uint64_t data_calls = 0;
+  std::uint64_t data_faults = 0;
+  Duration data_time{};     ///< spent in them
+  Duration data_slowest{};  ///< the longest of them
 };
 
 /// One local base as candidate sources see it.
@@ -41,9 +49,46 @@ struct BaseView {
   std::string interface;
 };
 
-/// What the node tells the sources about servers, from its configuration and the address server.
+/// A TURN server whose name has been resolved.
+struct TurnServer {
+  std::string uri;  ///< RFC 7065
+  std::vector<net::Endpoint> addresses;
+  std::string username;
+  std::string password;
+  std::int64_t expires = 0;  ///< unix seconds; 0: its credentials do not end
+  friend bool operator==(const TurnServer&, const TurnServer&) = default;
+};
+
+/// What the node tells the sources and transports about servers, from its configuration and the address
+/// server.
 struct SourceConfiguration {
   std::vector<net::Endpoint> stun_servers;
+  std::vector<TurnServer> turn_servers = {};
+  bool turn_tls_verify = false;
+};
+
+/// Names a link of a transport between the host and the drivers; never used again in a process.
+enum class LinkId : std::uint64_t { none = 0 };
+enum class LinkKind : std::uint8_t { udp, tcp, tls };
+
+/// A link that a transport wants: on_link_open() or on_link_closed() tells what came of it.
+struct LinkRequest {
+  LinkId id = LinkId::none;
+  std::string transport;  ///< the plugin's name
+  net::BaseId base = net::BaseId::none;
+  LinkKind kind = LinkKind::udp;
+  net::Endpoint server;
+  std::string server_name;  ///< of a TLS link
+  bool verify = false;      ///< of a TLS link: its certificate must be valid for the name
+  std::shared_ptr<LinkCodec> codec;
+};
+
+/// Peers reach us through a link.
+struct LinkAllocation {
+  net::Endpoint relayed;
+  std::optional<net::Endpoint> mapped;  ///< as which the server sees us
+  std::string label;                    ///< "turn-udp"
+  std::uint32_t overhead = 0;           ///< bytes that the framing adds to a datagram
 };
 
 /// Results and wishes of plugins, always on the control thread.
@@ -58,6 +103,12 @@ struct HostCallbacks {
   std::function<void(const std::string& source)> gathering_done;
   /// Send this datagram from `base`; false if it could not be sent.
   std::function<bool(net::BaseId base, const net::Endpoint& to, ByteView bytes)> send_udp;
+  /// Links of transports. All may come from inside a call of yours.
+  std::function<void(LinkRequest)> open_link;
+  std::function<void(LinkId)> close_link;
+  std::function<void(LinkId, ByteView)> send_on_link;
+  std::function<void(LinkId, const LinkAllocation&)> link_allocated;
+  std::function<void(LinkId, const std::string& reason)> allocation_lost;
   /// The active stack changed: every ranking should be asked anew.
   std::function<void()> ranking_changed;
   /// next_timeout() may have become earlier outside a call of yours; may be empty.
@@ -130,11 +181,20 @@ class Host {
   void score_paths(const std::string& peer, std::vector<path::PathView> paths, Now now,
                    std::function<void(PairRanking)> done);
 
-  // ---- candidate sources ----
+  // ---- candidate sources and transports ----
   void set_bases(std::vector<BaseView> bases, Now now);
   void set_configuration(SourceConfiguration configuration, Now now);
   /// A STUN message that no ICE agent owns and that came from an address a source sends to. False: nobody's.
   bool on_datagram(net::BaseId base, const net::Endpoint& from, ByteView bytes, Now now);
+
+  // ---- transports: what became of the links that they asked for; unknown ones are ignored ----
+  void on_link_open(LinkId link, Now now);
+  void on_link_closed(LinkId link, const std::string& reason, Now now);
+  /// False: too many messages wait for the plugin, this one is dropped.
+  bool on_link_message(LinkId link, ByteView bytes, Now now);
+  void want_peer(LinkId link, const net::Endpoint& peer, Now now);
+  void drop_peer(LinkId link, const net::Endpoint& peer, Now now);
+
   void on_timeout(Now now);
   std::optional<SteadyTime> next_timeout() const;
 

@@ -63,6 +63,9 @@ void Host::State::fail(const LoadedPtr& plugin, const std::string& reason) {
   plugin->targets.clear();
   end_trial(*plugin);
   log::error("plugin", "{} has failed: {}", plugin->name(), reason);
+  plugin->look_at.reset();
+  plugin->linger_until.reset();
+  close_links(*plugin);
   if (plugin->kind == Kind::candidate_source) {
     drop_candidates(*plugin, plugin->held);
     drop_candidates(*plugin, plugin->inherited);

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <thread>
 
 #include "base/log.hpp"
 #include "plugin/host_state.hpp"
@@ -58,7 +59,10 @@ Result<LoadedPtr> Host::State::open_generation(const std::filesystem::path& file
     auto library = PluginLibrary::open(copy->path);
     if (!library) return library.error();
     plugin->descriptor = (*library)->descriptor();
-    plugin->kind = plugin->descriptor.kind == CW_KIND_PRIORITY ? Kind::priority : Kind::candidate_source;
+    plugin->kind = plugin->descriptor.kind == CW_KIND_PRIORITY    ? Kind::priority
+                   : plugin->descriptor.kind == CW_KIND_TRANSPORT ? Kind::transport
+                                                                  : Kind::candidate_source;
+    plugin->number = ++last_number;
     if (auto ok = self_check(*library); !ok) return ok;
     if (auto ok = markers.may_start(plugin->name(), plugin->sha256); !ok) return ok;
     auto instance = Instance::create(*library, options.seed + plugin->generation);
@@ -127,6 +131,11 @@ Result<void> Host::State::reload(const std::string& name, Now now) {
   }
   end_trial(*old);
   rows.insert(std::find(rows.begin(), rows.end(), old), fresh);
+  if (fresh->kind == Kind::transport) {
+    linger(old, now);
+    activate_source(fresh, now);
+    return {};
+  }
   if (fresh->kind == Kind::candidate_source) {
     fresh->inherited = std::exchange(old->held, {});
     fresh->inherited.merge(old->inherited);
@@ -186,6 +195,9 @@ void Host::State::retire(const LoadedPtr& plugin) {
   plugin->state = InstanceState::draining;
   plugin->timers.clear();
   plugin->targets.clear();
+  plugin->look_at.reset();
+  plugin->linger_until.reset();
+  close_links(*plugin);
   const std::weak_ptr<State> weak = weak_from_this();
   auto task = [weak, plugin]() -> Executor::Completion {
     if (plugin->instance->is_abandoned()) {
@@ -193,6 +205,11 @@ void Host::State::retire(const LoadedPtr& plugin) {
         if (const auto state = weak.lock()) state->retire(plugin);
       };
     }
+    // A call of a data thread lasts microseconds; one that lasts longer than our budget is overtaken with us,
+    // and the instance stays.
+    while (plugin->data_use->in_flight.load(std::memory_order_seq_cst) != 0)
+      std::this_thread::yield();
+    if (plugin->instance->is_abandoned()) return {};
     plugin->instance->end();
     const auto closed = plugin->instance->library().close();
     return [weak, plugin, closed] {

@@ -19,6 +19,10 @@ constexpr std::size_t kMaxLogBytes = 1024;
 constexpr std::size_t kMaxRequestsPerCall = 512;  // a bound for a plugin gone wild; more are refused
 constexpr std::size_t kMaxHeldCandidates = 64;
 constexpr std::size_t kMaxPosted = 64;
+constexpr std::size_t kMaxMessageBytesPerCall = 1u << 20;
+constexpr std::size_t kMaxServerName = 253;  // a host name's length
+constexpr std::size_t kMaxLabel = 32;
+constexpr std::size_t kMaxReason = 256;
 
 }  // namespace
 
@@ -103,6 +107,72 @@ struct ServiceHost::Services {
   }
   static cw_status done(const cw_host* host) noexcept { return note(host, request::Done{}); }
 
+  static std::string text(const cw_string* given, std::size_t most) {
+    if (given == nullptr || given->data == nullptr) return {};
+    return clean_text({given->data, std::min<std::uint64_t>(given->size, most)}, most);
+  }
+  /// The serial number of an open link of this id; 0: there is none.
+  static std::uint32_t serial_of(const cw_host* host, std::uint32_t link) {
+    const auto& links = self(host).links_;
+    const auto at = links.find(link);
+    return at == links.end() ? 0 : at->second;
+  }
+
+  static cw_status open_link(const cw_host* host, std::uint32_t link, std::uint32_t base, std::uint32_t kind,
+                             const cw_address* server, const cw_string* server_name,
+                             std::uint32_t verify) noexcept {
+    ServiceHost& services = self(host);
+    if (services.is_drained_) return CW_ERROR_WRONG_STATE;
+    const auto to = server == nullptr ? std::nullopt : from_c(*server);
+    if (kind > CW_LINK_TLS || link >= CW_MAX_LINKS || serial_of(host, link) != 0 || !to || to->port == 0 ||
+        !to->address.is_usable_unicast() || base == 0) {
+      return CW_ERROR_INVALID_ARGUMENT;
+    }
+    const std::uint32_t serial = services.last_serial_ + 1;
+    const cw_status status = note(host, request::OpenLink{link, serial, net::BaseId{base}, kind, *to,
+                                                          text(server_name, kMaxServerName), verify != 0});
+    if (status != CW_OK) return status;
+    services.last_serial_ = serial;
+    services.links_[link] = serial;
+    return CW_OK;
+  }
+  static cw_status close_link(const cw_host* host, std::uint32_t link) noexcept {
+    const std::uint32_t serial = serial_of(host, link);
+    if (serial == 0) return CW_ERROR_INVALID_ARGUMENT;
+    const cw_status status = note(host, request::CloseLink{serial});
+    if (status == CW_OK) self(host).links_.erase(link);
+    return status;
+  }
+  static cw_status send_on_link(const cw_host* host, std::uint32_t link, const std::uint8_t* bytes,
+                                std::uint64_t size) noexcept {
+    const std::uint32_t serial = serial_of(host, link);
+    if (serial == 0 || bytes == nullptr || size == 0 || size > CW_MAX_STREAM_MESSAGE)
+      return CW_ERROR_INVALID_ARGUMENT;
+    ServiceHost& services = self(host);
+    if (services.message_bytes_ + size > kMaxMessageBytesPerCall) return CW_ERROR_LIMIT;
+    const cw_status status = note(host, request::SendOnLink{serial, Bytes(bytes, bytes + size)});
+    if (status == CW_OK) services.message_bytes_ += size;
+    return status;
+  }
+  static cw_status allocated(const cw_host* host, std::uint32_t link, const cw_address* relayed,
+                             const cw_address* mapped, const cw_string* label,
+                             std::uint32_t overhead) noexcept {
+    const std::uint32_t serial = serial_of(host, link);
+    const auto address = relayed == nullptr ? std::nullopt : from_c(*relayed);
+    if (serial == 0 || !address || address->port == 0 || !address->address.is_usable_unicast() ||
+        overhead > CW_PACKET_HEADROOM + CW_PACKET_TAILROOM) {
+      return CW_ERROR_INVALID_ARGUMENT;
+    }
+    return note(host, request::Allocated{serial, *address, mapped == nullptr ? std::nullopt : from_c(*mapped),
+                                         text(label, kMaxLabel), overhead});
+  }
+  static cw_status allocation_lost(const cw_host* host, std::uint32_t link,
+                                   const cw_string* reason) noexcept {
+    const std::uint32_t serial = serial_of(host, link);
+    if (serial == 0) return CW_ERROR_INVALID_ARGUMENT;
+    return note(host, request::AllocationLost{serial, text(reason, kMaxReason)});
+  }
+
   static cw_status post(const cw_host* host, void (*function)(void*), void* argument) noexcept {
     ServiceHost& services = self(host);
     if (function == nullptr) return CW_ERROR_INVALID_ARGUMENT;
@@ -117,7 +187,7 @@ struct ServiceHost::Services {
     return CW_OK;
   }
 
-  static const void* get_extension(const cw_host*, const char* id) noexcept {
+  static const void* get_extension(const cw_host* host, const char* id) noexcept {
     static const cw_host_log log_table = {sizeof(cw_host_log), 0, write_log};
     static const cw_host_clock clock_table = {sizeof(cw_host_clock), 0, now};
     static const cw_host_random random_table = {sizeof(cw_host_random), 0, fill};
@@ -125,22 +195,32 @@ struct ServiceHost::Services {
     static const cw_host_udp udp_table = {sizeof(cw_host_udp), 0, send};
     static const cw_host_post post_table = {sizeof(cw_host_post), 0, post};
     static const cw_host_candidates candidates_table = {sizeof(cw_host_candidates), 0, found, lost, done};
+    static const cw_host_transport transport_table = {
+        sizeof(cw_host_transport), 0, open_link, close_link, send_on_link, allocated, allocation_lost, done};
     const std::pair<std::string_view, const void*> tables[] = {{CW_EXT_HOST_LOG, &log_table},
                                                                {CW_EXT_HOST_CLOCK, &clock_table},
                                                                {CW_EXT_HOST_RANDOM, &random_table},
                                                                {CW_EXT_HOST_TIMER, &timer_table},
                                                                {CW_EXT_HOST_UDP, &udp_table},
                                                                {CW_EXT_HOST_POST, &post_table},
-                                                               {CW_EXT_HOST_CANDIDATES, &candidates_table}};
+                                                               {CW_EXT_HOST_CANDIDATES, &candidates_table},
+                                                               {CW_EXT_HOST_TRANSPORT, &transport_table}};
     if (id == nullptr) return nullptr;
+    const std::string_view wanted(id);
+    const bool is_transport = self(host).kind_ == CW_KIND_TRANSPORT;
+    if (is_transport ? wanted == CW_EXT_HOST_UDP || wanted == CW_EXT_HOST_CANDIDATES
+                     : wanted == CW_EXT_HOST_TRANSPORT) {
+      return nullptr;
+    }
     for (const auto& [name, table] : tables) {
-      if (name == id) return table;
+      if (name == wanted) return table;
     }
     return nullptr;
   }
 };
 
-ServiceHost::ServiceHost(std::string name, std::uint64_t seed) : name_(std::move(name)), seed_(seed) {
+ServiceHost::ServiceHost(std::string name, std::uint64_t seed, std::uint32_t kind)
+    : name_(std::move(name)), kind_(kind), seed_(seed) {
   host_ = {sizeof(cw_host), CW_ABI_VERSION, this, &Services::get_extension};
 }
 

@@ -1,4 +1,4 @@
-// Candidate sources: what they are told, and what they ask for.
+// Candidate sources: what they are told, and what they ask for. Timers and posted work of transports too.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -47,8 +47,18 @@ void Host::State::activate_source(const LoadedPtr& plugin, Now now) {
                          });
     });
   });
-  call_source(plugin, now, "configure",
-              [settings = configuration](Instance& instance) { return configure(instance, settings); });
+  configure_source(plugin, now);
+  tell_bases(plugin, now);
+}
+
+void Host::State::configure_source(const LoadedPtr& plugin, Now now) {
+  call_source(plugin, now, "configure", [settings = configuration, kind = plugin->kind](Instance& instance) {
+    return kind == Kind::transport ? configure_transport(instance, settings) : configure(instance, settings);
+  });
+}
+
+void Host::State::tell_bases(const LoadedPtr& plugin, Now now) {
+  if (plugin->kind == Kind::transport) return tell_transport_bases(plugin, now);
   call_source(plugin, now, "set_bases",
               [all = bases](Instance& instance) { return plugin::set_bases(instance, all); });
 }
@@ -80,10 +90,12 @@ void Host::State::carry_out(const LoadedPtr& plugin, Request& request, Now now) 
         } else if constexpr (std::is_same_v<Wish, request::Lost>) {
           std::set<Loaded::Held> one = {{wish.base, wish.address}};
           if (plugin->held.erase(*one.begin()) > 0) drop_candidates(*plugin, one);
-        } else {
-          static_assert(std::is_same_v<Wish, request::Done>);
+        } else if constexpr (std::is_same_v<Wish, request::Done>) {
           drop_candidates(*plugin, plugin->inherited);
           if (callbacks.gathering_done) callbacks.gathering_done(name);
+          end_lingering(name, now);
+        } else {
+          carry_out_link(plugin, request, now);
         }
       },
       request);
@@ -123,10 +135,18 @@ void Host::State::on_timeout(Now now) {
       if (deadline <= now.steady) due.emplace_back(plugin, timer);
     }
   }
+  for (const LoadedPtr& plugin : std::vector(rows)) {
+    if (plugin->look_at && *plugin->look_at <= now.steady) look_at_data_threads(plugin, now);
+    if (plugin->linger_until && *plugin->linger_until <= now.steady) {
+      plugin->linger_until.reset();
+      retire(plugin);
+    }
+  }
   for (const auto& [plugin, timer] : due) {
     if (plugin->timers.erase(timer) == 0) continue;
-    call_source(plugin, now, "on_timer",
-                [id = timer](Instance& instance) { return fire_timer(instance, id); });
+    call_source(plugin, now, "on_timer", [id = timer, kind = plugin->kind](Instance& instance) {
+      return kind == Kind::transport ? fire_transport_timer(instance, id) : fire_timer(instance, id);
+    });
   }
 }
 
@@ -137,6 +157,8 @@ std::optional<SteadyTime> Host::State::next_timeout() const {
     if (plugin->trial_ends) consider(*plugin->trial_ends);
     for (const auto& [timer, deadline] : plugin->timers)
       consider(deadline);
+    if (plugin->look_at) consider(*plugin->look_at);
+    if (plugin->linger_until) consider(*plugin->linger_until);
   }
   return next;
 }

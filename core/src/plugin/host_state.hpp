@@ -11,7 +11,9 @@
 #include "plugin/crash_marker.hpp"
 #include "plugin/host.hpp"
 #include "plugin/instance.hpp"
+#include "plugin/link_codec.hpp"
 #include "plugin/priority_adapter.hpp"
+#include "plugin/transport_adapter.hpp"
 
 namespace causeway::plugin {
 
@@ -37,6 +39,23 @@ struct Loaded {
   std::map<Held, SteadyTime> targets;  ///< (base, server) sent to, and when last
   std::set<Held> held;                 ///< told to the node
   std::set<Held> inherited;            ///< of the generation before, until this one has tried everything
+
+  // Transports.
+  struct Link {
+    std::uint32_t id = 0;
+    net::BaseId base = net::BaseId::none;
+    std::shared_ptr<InstanceCodec> codec;
+    bool is_open = false;
+  };
+  std::uint32_t number = 0;             ///< of this generation among all of the process
+  std::map<std::uint32_t, Link> links;  ///< by serial number
+  std::shared_ptr<DataUse> data_use = std::make_shared<DataUse>();
+  std::size_t messages_waiting = 0;  ///< on_message() calls that have not ended
+  std::uint64_t faults_seen = 0;     ///< of data threads, at the last look
+  std::uint64_t calls_seen = 0;
+  std::uint32_t bad_looks_in_a_row = 0;
+  std::optional<SteadyTime> look_at;       ///< when to look at what data threads met
+  std::optional<SteadyTime> linger_until;  ///< a replaced generation whose links still carry data
 
   const std::string& name() const { return descriptor.id; }
 };
@@ -83,7 +102,10 @@ struct Host::State : std::enable_shared_from_this<Host::State> {
   std::string stack_text() const;
 
   // ---- host_sources.cpp ----
+  /// Of sources and transports.
   void activate_source(const LoadedPtr& plugin, Now now);
+  void configure_source(const LoadedPtr& plugin, Now now);
+  void tell_bases(const LoadedPtr& plugin, Now now);
   void call_source(const LoadedPtr& plugin, Now now, const char* what,
                    std::function<cw_status(Instance&)> work);
   void carry_out(const LoadedPtr& plugin, Request& request, Now now);
@@ -92,6 +114,29 @@ struct Host::State : std::enable_shared_from_this<Host::State> {
   void on_timeout(Now now);
   std::optional<SteadyTime> next_timeout() const;
 
+  // ---- host_transports.cpp ----
+  /// The links of bases that are gone are closed first.
+  void tell_transport_bases(const LoadedPtr& plugin, Now now);
+  void open_link(const LoadedPtr& plugin, request::OpenLink& wish, Now now);
+  void carry_out_link(const LoadedPtr& plugin, Request& request, Now now);
+  void on_link_open(LinkId link, Now now);
+  void on_link_closed(LinkId link, const std::string& reason, Now now);
+  bool on_link_message(LinkId link, ByteView bytes, Now now);
+  void tell_peer(LinkId link, const net::Endpoint& peer, bool is_wanted, Now now);
+  /// No call of a data thread begins on it any more, and its driver is told. False: there is none.
+  bool close_link(Loaded& plugin, std::uint32_t serial);
+  void close_links(Loaded& plugin);
+  /// Make before break: the old generation carries data until the new one has had its chance.
+  void linger(const LoadedPtr& plugin, Now now);
+  void end_lingering(const std::string& name, Now now);
+  void look_at_data_threads(const LoadedPtr& plugin, Now now);
+  struct FoundLink {
+    LoadedPtr plugin;
+    LinkName name;
+    explicit operator bool() const { return plugin != nullptr; }
+  };
+  FoundLink find_link(LinkId link) const;
+
   Options options;
   HostCallbacks callbacks;
   Executor& executor;
@@ -99,6 +144,7 @@ struct Host::State : std::enable_shared_from_this<Host::State> {
   std::vector<LoadedPtr> rows;
   std::vector<Layer> stack;  ///< failed layers stay out of it
   std::map<std::string, std::uint32_t> generations;
+  std::uint32_t last_number = 0;
   std::vector<BaseView> bases;
   SourceConfiguration configuration;
   std::uint64_t decisions = 0;  ///< each gets a seed of its own

@@ -7,7 +7,7 @@
 namespace causeway::plugin {
 
 Instance::Instance(std::shared_ptr<PluginLibrary> library, std::uint64_t seed)
-    : library_(std::move(library)), services_(library_->descriptor().id, seed) {}
+    : library_(std::move(library)), services_(library_->descriptor().id, seed, library_->descriptor().kind) {}
 
 Result<std::shared_ptr<Instance>> Instance::create(std::shared_ptr<PluginLibrary> library,
                                                    std::uint64_t seed) {

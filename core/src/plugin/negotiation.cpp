@@ -7,8 +7,8 @@
 #include <optional>
 
 #include "causeway/ext/candidate-source.h"
-#include "causeway/ext/transport.h"
 #include "causeway/ext/priority.h"
+#include "causeway/ext/transport.h"
 
 namespace causeway::plugin {
 
@@ -97,9 +97,6 @@ Result<Descriptor> negotiate(const cw_entry* entry) {
   const char* needed = required_extension(entry->kind);
   if (needed == nullptr) {
     return Error{fmt::format("its kind ({}) is unknown to this host: update Causeway", entry->kind)};
-  }
-  if (entry->kind == CW_KIND_TRANSPORT) {
-    return Error{"transport plugins use a draft interface that this host does not run: update Causeway"};
   }
   if (entry->get_extension(needed) == nullptr) {
     return Error{

@@ -43,7 +43,9 @@ Result<nlohmann::json> examine(const std::filesystem::path& file) {
                            {"version", descriptor.version},
                            {"description", descriptor.description},
                            {"abi", descriptor.abi},
-                           {"kind", descriptor.kind == CW_KIND_PRIORITY ? "priority" : "candidate-source"},
+                           {"kind", descriptor.kind == CW_KIND_PRIORITY    ? "priority"
+                                    : descriptor.kind == CW_KIND_TRANSPORT ? "transport"
+                                                                           : "candidate-source"},
                            {"pinned", pinned}};
   return Result<nlohmann::json>(boost::system::in_place_value, std::move(report));
 }

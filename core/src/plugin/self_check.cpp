@@ -6,6 +6,7 @@
 #include "plugin/priority_adapter.hpp"
 #include "plugin/source_adapter.hpp"
 #include "plugin/text.hpp"
+#include "plugin/transport_check.hpp"
 
 namespace causeway::plugin {
 
@@ -120,7 +121,14 @@ Result<void> check_source(const std::shared_ptr<PluginLibrary>& library) {
 }  // namespace
 
 Result<void> self_check(const std::shared_ptr<PluginLibrary>& library) {
-  return library->descriptor().kind == CW_KIND_PRIORITY ? check_priority(library) : check_source(library);
+  switch (library->descriptor().kind) {
+    case CW_KIND_PRIORITY:
+      return check_priority(library);
+    case CW_KIND_TRANSPORT:
+      return check_transport(library);
+    default:
+      return check_source(library);
+  }
 }
 
 }  // namespace causeway::plugin

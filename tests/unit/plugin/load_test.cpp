@@ -141,8 +141,6 @@ TEST_F(Load, RefusesAnEntryTableThatIsWrong) {
   EXPECT_EQ(refusal(test_plugin("no-create")), "its entry table lacks create, destroy or get_extension");
   EXPECT_EQ(refusal(test_plugin("no-extension")),
             "offers no extension causeway.priority/1, which its kind needs: build it with the current SDK");
-  EXPECT_EQ(refusal(test_plugin("transport")),
-            "transport plugins use a draft interface that this host does not run: update Causeway");
 }
 
 TEST_F(Load, RefusesWhatFailsItsSelfCheck) {
