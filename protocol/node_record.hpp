@@ -18,6 +18,7 @@ namespace ability {
 inline constexpr std::string_view kWireguard = "wireguard";  ///< WireGuard's messages 1 to 4
 inline constexpr std::string_view kCompact = "compact-1";    ///< compact messages with ChaCha20-Poly1305
 inline constexpr std::string_view kAes = "aes-256-gcm";      ///< and with AES-256-GCM, which is fast here
+inline constexpr std::string_view kPath = "path-1";          ///< path messages inside the session
 }  // namespace ability
 
 /// What a node says about itself under its own signature, so that a lying server can withhold it but not

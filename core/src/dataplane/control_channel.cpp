@@ -6,6 +6,7 @@ ControlChannel::ControlChannel(WakeUp* events)
     : commands_(kCommands),
       stun_(kStun),
       handshakes_(kHandshakes),
+      paths_(kPaths),
       requests_(kRequests),
       state_(kState),
       events_wake_up_(events) {
@@ -53,7 +54,8 @@ std::size_t ControlChannel::take_queued(std::size_t most, const std::function<vo
   }
   // In turn: when `most` is reached, each kind has had its share.
   for (bool any = true; any;) {
-    any = take_from(stun_);
+    any = take_from(paths_);
+    any |= take_from(stun_);
     any |= take_from(handshakes_);
     any |= take_from(requests_);
   }
@@ -61,13 +63,14 @@ std::size_t ControlChannel::take_queued(std::size_t most, const std::function<vo
 }
 
 bool ControlChannel::has_events() const {
-  return !state_.empty() || !stun_.empty() || !handshakes_.empty() || !requests_.empty();
+  return !state_.empty() || !stun_.empty() || !handshakes_.empty() || !paths_.empty() || !requests_.empty();
 }
 
 SpscQueue<Event>& ControlChannel::queue_of(const Event& event) {
   if (const auto* datagram = std::get_if<ControlDatagram>(&event)) {
     return datagram->datagram_class == ControlDatagram::Class::stun ? stun_ : handshakes_;
   }
+  if (std::holds_alternative<PathMessageReceived>(event)) return paths_;
   const bool is_request =
       std::holds_alternative<PeerWanted>(event) || std::holds_alternative<SessionWanted>(event);
   return is_request ? requests_ : state_;

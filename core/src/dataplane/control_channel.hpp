@@ -19,13 +19,14 @@ namespace causeway::dataplane {
 ///
 /// Down: commands, in order, never lost; a control thread that is 4,096 ahead waits. The loop never waits for
 /// the control thread, so this can't lock up. Up: one queue for each kind, so that a flood of one kind cannot
-/// crowd out another: STUN, handshakes, requests (repeated every second as long as they matter), and state,
-/// which has room for all that can happen between two looks. Order is kept inside a kind only.
+/// crowd out another: STUN, handshakes, path messages, requests (repeated every second as long as they
+/// matter), and state, which has room for all that can happen between two looks. Order is kept inside a kind only.
 class ControlChannel final : public EventSink {
  public:
   static constexpr std::size_t kCommands = 4096;
   static constexpr std::size_t kStun = 512;
   static constexpr std::size_t kHandshakes = 512;
+  static constexpr std::size_t kPaths = 512;
   static constexpr std::size_t kRequests = 1024;
   static constexpr std::size_t kState = 16384;
 
@@ -58,10 +59,11 @@ class ControlChannel final : public EventSink {
     std::size_t capacity = 0;
   };
   /// How full each queue is; a moment's view.
-  std::array<QueueUse, 5> use() const {
+  std::array<QueueUse, 6> use() const {
     return {{{"commands", commands_.size(), commands_.capacity()},
              {"stun", stun_.size(), stun_.capacity()},
              {"handshakes", handshakes_.size(), handshakes_.capacity()},
+             {"paths", paths_.size(), paths_.capacity()},
              {"requests", requests_.size(), requests_.capacity()},
              {"state", state_.size(), state_.capacity()}}};
   }
@@ -90,7 +92,7 @@ class ControlChannel final : public EventSink {
   SpscQueue<Event>& queue_of(const Event& event);
 
   SpscQueue<Command> commands_;
-  SpscQueue<Event> stun_, handshakes_, requests_, state_;
+  SpscQueue<Event> stun_, handshakes_, paths_, requests_, state_;
   WakeUp commands_wake_up_;
   std::optional<WakeUp> own_events_wake_up_;
   WakeUp* events_wake_up_;

@@ -59,7 +59,7 @@ class DataPlane {
 
   std::uint64_t dropped(DropReason reason) const;
   /// How full the queues between this loop and the control thread are; a moment's view.
-  std::array<ControlChannel::QueueUse, 5> queues(unsigned loop) const { return loops_[loop]->channel.use(); }
+  std::array<ControlChannel::QueueUse, 6> queues(unsigned loop) const { return loops_[loop]->channel.use(); }
   /// What other loops have handed to this one and it has not taken yet.
   LoopMesh::Use handed_over(unsigned loop) const { return mesh_->use(loop); }
 

@@ -26,6 +26,7 @@ namespace causeway::dataplane {
   X(udp_unknown_class,     "received: neither STUN, ChannelData nor a message of ours")                \
   X(control_queue_full,    "received: STUN faster than it can be answered")                            \
   X(handshake_queue_full,  "received: handshake messages faster than they can be answered")            \
+  X(path_queue_full,       "received: path messages faster than they can be answered")                 \
   X(unknown_index,         "received: no session has this receiver index")                             \
   X(message_malformed,     "received: too short for what it claims to be")                             \
   X(bad_tag,               "received: not sealed with this session's key")                             \

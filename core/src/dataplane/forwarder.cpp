@@ -75,14 +75,33 @@ void Forwarder::handle(SetForwarding&& command, Now now) {
 
 void Forwarder::handle(SetPath&& command, Now now) {
   Peer* peer = find_peer(command.peer);
-  if (!peer || (peer->path == command.path && peer->path.has_value())) return;
+  if (!peer || (peer->path == command.path && peer->also == command.also && peer->path.has_value())) return;
   peer->path = std::move(command.path);
+  peer->also = std::move(command.also);
   peer->known_place.reset();
   peer->path_failed_at.reset();
   if (!peer->path) return;
   peer->known_place.emplace(peer->path->base, peer->path->remote);
-  set_mtu(*peer, peer->path->mtu);
+  set_mtu(*peer, peer->also ? std::min(peer->path->mtu, peer->also->mtu) : peer->path->mtu);
   drain_stage(*peer, now);
+}
+
+void Forwarder::handle(SendPathMessage&& command, Now now) {
+  Peer* peer = find_peer(command.peer);
+  const auto* carrier = carriers_.find(key_of(command.base));
+  session::Keypair* keypair = peer && carrier ? peer->keys.sender(now.steady) : nullptr;
+  const std::size_t sealed = session::Keypair::compact_bytes(command.plaintext.size());
+  if (!keypair || !keypair->sends_compact() || sealed > SendRun::kMostBytes) {
+    return drops_.add(DropReason::no_path);
+  }
+  flush_run(now);
+  const MutableByteView room = run_.room(sealed);
+  keypair->seal_compact(command.plaintext, room);
+  // A size that the kernel refuses is no news here: whoever sent it waits for an answer.
+  const SendOutcome outcome = (*carrier)->send(command.remote, {room, static_cast<std::uint16_t>(sealed)});
+  if (outcome.status != SendStatus::sent) return;
+  run_index_ = keypair->local_index();
+  account_sent(*peer, 1, sealed, now);
 }
 
 void Forwarder::handle(SendPeerKeepalive&& command, Now now) {

@@ -92,6 +92,7 @@ class Forwarder {
   void handle(InstallPeerKeypair&& command, Now now);
   void handle(ErasePeerKeypairs&& command, Now now);
   void handle(SetPath&& command, Now now);
+  void handle(SendPathMessage&& command, Now now);
   void handle(SendPeerKeepalive&& command, Now now);
   void handle(RefuseDestination&& command, Now now);
   /// Compact messages carry no more of an index; bit 24 keeps the key from being 0.
@@ -137,6 +138,7 @@ class Forwarder {
   void end_datagram(const session::Keypair& keypair, std::size_t bytes, std::uint8_t ecn, bool has_content,
                     Now now);
   void flush_run(Now now);
+  void send_also(Peer& peer, const SendBatch& batch);
   void send_singly(Peer& peer, Carrier& carrier, const SendBatch& batch, std::size_t already_sent, Now now);
   void on_send_failed(Peer& peer, const SendOutcome& outcome, std::size_t packets, Now now);
   void account_sent(Peer& peer, std::size_t packets, std::size_t bytes, Now now);
@@ -158,6 +160,7 @@ class Forwarder {
   void on_compact(const ReceivedBatch& batch, ByteView message, Now now);
   void on_compact_plaintext(Peer& peer, const session::Opened& opened, std::uint32_t local_index,
                             MutableByteView plaintext, std::uint8_t ecn, Now now);
+  void on_path_message(Peer& peer, const ReceivedBatch& batch, ByteView plaintext);
   void on_piece(Peer& peer, const session::Opened& opened, std::uint32_t local_index, bool is_second,
                 ByteView half, std::uint8_t ecn, Now now);
   void on_rebuilt_packet(Peer& peer, const packet::CompactForm& form, MutableByteView plaintext,

@@ -81,6 +81,17 @@ struct ErasePeerKeypairs {
 struct SetPath {
   PeerId peer;
   std::optional<DataPath> path;
+  /// Whether the path still works is being found out: each datagram goes here as well, and the receiver's
+  /// replay window takes one of the two.
+  std::optional<DataPath> also = {};
+};
+/// A message between the two control threads, to be sealed and sent on this path, whether it is in use or
+/// not. Nothing is sent without a keypair for compact messages.
+struct SendPathMessage {
+  PeerId peer;
+  net::BaseId base;
+  net::Endpoint remote;
+  Bytes plaintext;  ///< begins with packet::kCompactPathMessage
 };
 struct SendPeerKeepalive {
   PeerId peer;
@@ -89,8 +100,9 @@ struct SendPeerKeepalive {
 struct RefuseDestination {
   net::IpAddress destination;
 };
-using Command = std::variant<AddBase, RemoveBase, AddPeer, RemovePeer, SetForwarding, InstallPeerKeypair,
-                             ErasePeerKeypairs, SetPath, SendPeerKeepalive, RefuseDestination>;
+using Command =
+    std::variant<AddBase, RemoveBase, AddPeer, RemovePeer, SetForwarding, InstallPeerKeypair,
+                 ErasePeerKeypairs, SetPath, SendPathMessage, SendPeerKeepalive, RefuseDestination>;
 
 // ---- data loop → control ----
 /// A datagram that the data loop does not handle itself; copied, at most 1,500 bytes (longer ones are
@@ -133,7 +145,16 @@ struct PathFailed {
   SendStatus status;
   int error;
 };
+/// A path message of the peer was opened. Of a long one (they are padded) only the beginning is copied.
+struct PathMessageReceived {
+  PeerId peer;
+  net::BaseId base;
+  net::Endpoint from;
+  Bytes beginning;           ///< at most kMostPathMessageBytes; begins with packet::kCompactPathMessage
+  std::size_t bytes_in_all;  ///< of the plaintext
+};
+inline constexpr std::size_t kMostPathMessageBytes = 1024;
 using Event = std::variant<ControlDatagram, PeerWanted, SessionWanted, KeypairConfirmed, KeypairDropped,
-                           PeerMoved, PathFailed>;
+                           PeerMoved, PathFailed, PathMessageReceived>;
 
 }  // namespace causeway::dataplane

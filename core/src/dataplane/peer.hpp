@@ -21,6 +21,7 @@ struct Peer {
   std::shared_ptr<PeerCounters> counters;
   session::KeypairSlots keys;
   std::optional<DataPath> path;
+  std::optional<DataPath> also;   ///< gets a copy of everything, while there is doubt about `path`
   std::uint16_t mtu = 0;          ///< of the path; less once the kernel refused a size
   std::size_t inner_limit = 0;    ///< the longest inner packet that fits this MTU in a type-4 message
   std::size_t compact_limit = 0;  ///< the longest plaintext that fits it in a compact message

@@ -135,19 +135,35 @@ void Forwarder::on_compact(const ReceivedBatch& batch, ByteView message, Now now
     return drops_.add(reason_of(opened.error));
   }
   // 8 and 9, then 6, as above
+  bool has_content = opened.length > 0;
   if (opened.length == 0) {
     coalescer_.abandon();
   } else if (batch.ecn != 0 || !coalescer_.join_as_guessed(room)) {
-    on_compact_plaintext(peer, opened, local_index, room, batch.ecn, now);
+    if (room[0] == packet::kCompactPathMessage) {
+      on_path_message(peer, batch, room);
+      has_content = false;
+    } else {
+      on_compact_plaintext(peer, opened, local_index, room, batch.ecn, now);
+    }
   }
   if (arrivals_.peer != &peer) account_received(batch, now);
-  on_authentic(peer, local_index, message.size(), opened.length > 0, now);
+  on_authentic(peer, local_index, message.size(), has_content, now);
+}
+
+/// For the control thread. Like a keepalive it is no data: neither timers nor the watch over the path count
+/// it.
+void Forwarder::on_path_message(Peer& peer, const ReceivedBatch& batch, ByteView plaintext) {
+  const ByteView beginning = plaintext.first(std::min(plaintext.size(), kMostPathMessageBytes));
+  Bytes copy(beginning.begin(), beginning.end());
+  coalescer_.abandon();  // takes the plaintext away
+  if (!offer(PathMessageReceived{peer.id, batch.base, batch.from, std::move(copy), plaintext.size()}))
+    drops_.add(DropReason::path_queue_full);
 }
 
 void Forwarder::on_compact_plaintext(Peer& peer, const session::Opened& opened, std::uint32_t local_index,
                                      MutableByteView plaintext, std::uint8_t ecn, Now now) {
   const auto form = packet::CompactForm::parse(plaintext);
-  if (!form) {
+  if (!form) {  // nor is a path message in pieces one
     coalescer_.abandon();
     return drops_.add(DropReason::inner_malformed);
   }
@@ -247,7 +263,11 @@ void Forwarder::account_received(const ReceivedBatch& batch, Now now) {
     add(counters.rx_packets, arrived.packets);
     add(counters.rx_bytes, arrived.bytes);
     counters.anything_received_at.store(at, std::memory_order_relaxed);
-    if (arrived.has_content) counters.data_received_at.store(at, std::memory_order_relaxed);
+    if (arrived.has_content) {
+      counters.data_received_at.store(at, std::memory_order_relaxed);
+      if (peer.path && batch.base == peer.path->base && batch.from == peer.path->remote)
+        counters.path_data_received_at.store(at, std::memory_order_relaxed);
+    }
     const session::Keypair* keypair = peer.keys.receiver(arrived.local_index);
     if (keypair && keypair->wants_rekey_after_receive(now.steady)) {
       counters.wants_rekey.store(true, std::memory_order_relaxed);

@@ -162,9 +162,17 @@ void Forwarder::flush_run(Now now) {
       on_send_failed(peer, outcome, run_.segments() - sent, now);
     }
   }
+  if (peer.also) [[unlikely]]
+    send_also(peer, batch);
   run_.clear();
   run_peer_ = nullptr;
   run_has_content_ = false;
+}
+
+/// 8: what comes of it shows at the receiver, and nowhere else.
+void Forwarder::send_also(Peer& peer, const SendBatch& batch) {
+  const auto* carrier = carriers_.find(static_cast<std::uint32_t>(peer.also->base));
+  if (carrier) (*carrier)->send(peer.also->remote, batch);
 }
 
 /// 8: one datagram too long for the path makes a whole batch fail; the others still go.

@@ -110,6 +110,9 @@ void Node::on_data_event(dataplane::Event&& event, bool under_load, Now now) {
           [&](dataplane::PathFailed& failed) {
             with_peer(failed.peer, [&](peer::Peer& peer) { peer.on_path_failed(failed.path, now); });
           },
+          [&](dataplane::PathMessageReceived& message) {
+            with_peer(message.peer, [&](peer::Peer& peer) { peer.on_path_message(message, now); });
+          },
       },
       event);
   run(now);

@@ -12,7 +12,7 @@
 /// unusual.
 ///
 ///     bits 7-6  kind: 0 IPv4 left out, 1 IPv6 left out, 2 whole packet, 3 one of two pieces
-///     whole     bits 5-0 zero; the packet follows
+///     whole     bits 5-0 zero; the packet follows. 0x81 is no packet but a path message
 ///     piece     bits 5-1 zero, bit 0: 0 the first, 1 the second; half of what would else have stood here
 ///     (the
 ///               second is sealed under the packet number after the first's)
@@ -31,6 +31,8 @@ namespace causeway::packet {
 enum class CompactKind : std::uint8_t { ipv4 = 0, ipv6 = 1, whole = 2, piece = 3 };
 
 inline constexpr std::uint8_t kCompactWhole = 0x80;
+/// No packet but a message between the two control threads (core/src/path/path_message.hpp).
+inline constexpr std::uint8_t kCompactPathMessage = 0x81;
 inline constexpr std::uint8_t kCompactFirstPiece = 0xc0;
 inline constexpr std::uint8_t kCompactSecondPiece = 0xc1;
 /// The longest replacement of a header.

@@ -70,6 +70,12 @@ struct DropReasons : TwoNodes {
         initiation[0] = 1;
         return far.receive(initiation);
       }
+      case DropReason::path_queue_full:
+        use_compact(crypto::AeadAlgorithm::aes_256_gcm);
+        far.tell(ErasePeerKeypairs{kPeer});
+        install(far);
+        far.events.is_full = true;
+        return far.receive(sealed_compact({packet::kCompactPathMessage, 1}));
       case DropReason::unknown_index: {
         Bytes message = sealed(good);
         message[4] ^= 1;
