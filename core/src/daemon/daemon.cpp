@@ -92,6 +92,7 @@ class Daemon final : public ControlTarget {
   const dataplane::DataPlane& data_plane() const override { return data_; }
   node::InterfaceFacts interface() const override { return {nic_.name(), nic_.mtu()}; }
   OffloadsInUse offloads() const override { return {nic_.offloads(), bases_.offloads()}; }
+  const std::vector<IgnoredAddress>& ignored_addresses() const override { return bases_.ignored(); }
   asio::io_context& context() override { return context_; }
   Now now() const override { return read_clocks(); }
   void on_left(StateKeeper::Done done) override { left_.push_back(std::move(done)); }
@@ -317,7 +318,7 @@ void Daemon::update_bases() {
   const auto changes = bases_.update(monitor_.interfaces(), keeper_.state().ports);
   for (const auto& sockets : changes.added) {
     const auto& base = *sockets.front();
-    data_.add_base(base.id(), sockets);
+    data_.add_base(base.id(), {sockets.begin(), sockets.end()});
     if (options_.config.listen_port == 0) keeper_.save_port(base.local().address, base.local().port);
   }
   for (const net::BaseId base : changes.removed)

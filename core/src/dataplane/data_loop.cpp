@@ -194,7 +194,11 @@ void DataLoop::receive_from(net::BaseId id, bool failed, Now now) {
   const MutableByteView buffer(receive_buffer_.get(), kReceiveBytes);
   const std::shared_ptr<PollableCarrier> carrier = find_base(id)->carrier;
   bool received_any = false;
-  for (int operation = 0; operation < kOperationsPerTurn; ++operation) {
+  // What a carrier has read is taken as well, which one read brings no more of than this.
+  const auto may_go_on = [&](int operation) {
+    return operation < kOperationsPerTurn || (operation < 2 * kOperationsPerTurn && carrier->has_more());
+  };
+  for (int operation = 0; may_go_on(operation); ++operation) {
     ReceivedBatch batch;
     const ReceiveStatus status = carrier->receive(buffer, batch);
     if (status == ReceiveStatus::empty) break;

@@ -79,7 +79,7 @@ void DataPlane::send_to_all(const Command& command) {
     loop->channel.send(command);
 }
 
-void DataPlane::add_base(net::BaseId base, const std::vector<std::shared_ptr<UdpBase>>& carriers) {
+void DataPlane::add_base(net::BaseId base, const std::vector<std::shared_ptr<Carrier>>& carriers) {
   assert(carriers.size() == loops_.size());
   for (std::size_t i = 0; i < loops_.size(); ++i)
     loops_[i]->channel.send(AddBase{base, carriers[i]});

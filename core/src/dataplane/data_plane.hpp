@@ -44,7 +44,7 @@ class DataPlane {
   /// add_base().
   void send(Command command);
   /// `carriers`: one for each loop, of the same base.
-  void add_base(net::BaseId base, const std::vector<std::shared_ptr<UdpBase>>& carriers);
+  void add_base(net::BaseId base, const std::vector<std::shared_ptr<Carrier>>& carriers);
 
   /// Readable when events are there: then call take_events().
   int events_descriptor() const { return events_.descriptor(); }

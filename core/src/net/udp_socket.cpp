@@ -267,6 +267,62 @@ UdpSocket::SendResult UdpSocket::send_singly(void* to, unsigned to_bytes, ByteVi
   return result;
 }
 
+Result<void> UdpSocket::connect(const Endpoint& peer) {
+  sockaddr_storage storage{};
+  const unsigned length = peer.to_sockaddr(storage);
+  if (::connect(descriptor_.get(), reinterpret_cast<const sockaddr*>(&storage), length) == 0) return {};
+  return Error{fmt::format("cannot connect {} to {}: {}", local_.to_string(), peer.to_string(),
+                           std::generic_category().message(errno))};
+}
+
+UdpSocket::SendResult UdpSocket::send_gathered(std::span<const ByteView> datagrams,
+                                               std::uint8_t ecn) noexcept {
+  SendResult result;
+  std::array<iovec, kMostSegments> pieces;
+  while (!datagrams.empty()) {
+    const std::size_t segment_bytes = datagrams.front().size();
+    std::size_t count = 1;
+    if (uses_gso() && segment_bytes > 0) {
+      const std::size_t most = std::clamp<std::size_t>(kMostSendBytes / segment_bytes, 1, kMostSegments);
+      while (count < most && count < datagrams.size() && datagrams[count - 1].size() == segment_bytes &&
+             datagrams[count].size() <= segment_bytes) {
+        ++count;
+      }
+    }
+    for (std::size_t i = 0; i < count; ++i)
+      pieces[i] = {const_cast<std::uint8_t*>(datagrams[i].data()), datagrams[i].size()};
+    SendControl control;
+    if (count > 1) control.add(SOL_UDP, kUdpSegment, static_cast<std::uint16_t>(segment_bytes));
+    if (ecn != 0) control.add_ecn(local_.address.is_v4(), ecn);
+    msghdr message{};
+    message.msg_iov = pieces.data();
+    message.msg_iovlen = count;
+    control.attach_to(message);
+    int error = 0;
+    for (int skipped = 0; ::sendmsg(descriptor_.get(), &message, MSG_NOSIGNAL) < 0;) {
+      error = errno;
+      if (error == EINTR || (is_pending_icmp_error(error) && ++skipped <= kPendingErrorsSkipped)) {
+        error = 0;
+        continue;
+      }
+      break;
+    }
+    // As in send(): the NIC can't checksum segments, or an older kernel's word for one that is too long.
+    if (count > 1 && error == EIO) {
+      gso_.store(false, std::memory_order_relaxed);
+      continue;
+    }
+    if (count > 1 && error == EINVAL) error = EMSGSIZE;
+    if (error != 0) {
+      result.error = error;
+      return result;
+    }
+    result.segments_sent += static_cast<std::uint32_t>(count);
+    datagrams = datagrams.subspan(count);
+  }
+  return result;
+}
+
 UdpSocket::Received UdpSocket::receive(MutableByteView buffer) noexcept {
   alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int)) + 64> control;
   sockaddr_storage from;

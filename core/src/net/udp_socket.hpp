@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -44,6 +45,11 @@ class UdpSocket {
   /// `ecn`: the two ECN bits that their IP headers get (RFC 6040).
   SendResult send(const Endpoint& to, ByteView bytes, std::size_t segment_bytes,
                   std::uint8_t ecn = 0) noexcept;
+
+  /// From here on only `peer` is heard, and send_gathered() goes there. Once.
+  Result<void> connect(const Endpoint& peer);
+  /// To the connected peer, a datagram of each piece: all as long as the first, only the last may be shorter.
+  SendResult send_gathered(std::span<const ByteView> datagrams, std::uint8_t ecn = 0) noexcept;
 
   struct Received {
     int error = 0;  ///< EAGAIN: nothing there

@@ -496,7 +496,7 @@ void Peer::route_stock_peer() {
     return base.on_link.contains(endpoint_->address) ? 2 : base.has_default_route ? 1 : 0;
   };
   for (const auto& [id, base] : context_.bases) {
-    if (base.address.address.family() != endpoint_->address.family()) continue;
+    if (base.relay || base.address.address.family() != endpoint_->address.family()) continue;
     if (!best || rank(base) > rank(*best)) best = &base;
   }
   if (best) set_data_path(make_path(best->base, *endpoint_));

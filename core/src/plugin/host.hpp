@@ -104,11 +104,11 @@ struct HostCallbacks {
   /// Send this datagram from `base`; false if it could not be sent.
   std::function<bool(net::BaseId base, const net::Endpoint& to, ByteView bytes)> send_udp;
   /// Links of transports. All may come from inside a call of yours.
-  std::function<void(LinkRequest)> open_link;
-  std::function<void(LinkId)> close_link;
-  std::function<void(LinkId, ByteView)> send_on_link;
-  std::function<void(LinkId, const LinkAllocation&)> link_allocated;
-  std::function<void(LinkId, const std::string& reason)> allocation_lost;
+  std::function<void(LinkRequest)> open_link = {};
+  std::function<void(LinkId)> close_link = {};
+  std::function<void(LinkId, ByteView)> send_on_link = {};
+  std::function<void(LinkId, const LinkAllocation&)> link_allocated = {};
+  std::function<void(LinkId, const std::string& reason)> allocation_lost = {};
   /// The active stack changed: every ranking should be asked anew.
   std::function<void()> ranking_changed;
   /// next_timeout() may have become earlier outside a call of yours; may be empty.
