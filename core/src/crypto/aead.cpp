@@ -22,30 +22,36 @@ int length_of(std::size_t size) {
   return static_cast<int>(size);
 }
 
-}  // namespace
+using InitFunction = decltype(EVP_EncryptInit_ex2);
 
 /// One of the two is made, by the implementation that was resolved.
-struct AeadSealer::Context {
+struct Keyed {
+  Keyed(AeadAlgorithm algorithm, const SymmetricKey& key, AeadImplementation implementation,
+        InitFunction* init) {
+    if (resolve(algorithm, implementation) == AeadImplementation::ipsec_mb) {
+      gcm.emplace(key);
+      return;
+    }
+    openssl.reset(EVP_CIPHER_CTX_new());
+    evp::require(
+        openssl && init(openssl.get(), cipher_of(algorithm), key.bytes.data(), nullptr, nullptr) == 1,
+        "AEAD key");
+  }
   evp::CipherContext openssl;
   std::optional<ipsec_mb::Gcm256> gcm;
 };
-struct AeadOpener::Context {
-  evp::CipherContext openssl;
-  std::optional<ipsec_mb::Gcm256> gcm;
+
+}  // namespace
+
+struct AeadSealer::Context : Keyed {
+  using Keyed::Keyed;
+};
+struct AeadOpener::Context : Keyed {
+  using Keyed::Keyed;
 };
 
 AeadSealer::AeadSealer(AeadAlgorithm algorithm, const SymmetricKey& key, AeadImplementation implementation)
-    : context_(std::make_unique<Context>()) {
-  if (resolve(algorithm, implementation) == AeadImplementation::ipsec_mb) {
-    context_->gcm.emplace(key);
-    return;
-  }
-  auto* context = EVP_CIPHER_CTX_new();
-  context_->openssl.reset(context);
-  evp::require(
-      context && EVP_EncryptInit_ex2(context, cipher_of(algorithm), key.bytes.data(), nullptr, nullptr) == 1,
-      "AEAD key");
-}
+    : context_(std::make_unique<Context>(algorithm, key, implementation, EVP_EncryptInit_ex2)) {}
 AeadSealer::~AeadSealer() = default;
 AeadSealer::AeadSealer(AeadSealer&&) noexcept = default;
 AeadSealer& AeadSealer::operator=(AeadSealer&&) noexcept = default;
@@ -81,17 +87,7 @@ void AeadSealer::seal(const AeadNonce& nonce, ByteView associated, ByteView plai
 }
 
 AeadOpener::AeadOpener(AeadAlgorithm algorithm, const SymmetricKey& key, AeadImplementation implementation)
-    : context_(std::make_unique<Context>()) {
-  if (resolve(algorithm, implementation) == AeadImplementation::ipsec_mb) {
-    context_->gcm.emplace(key);
-    return;
-  }
-  auto* context = EVP_CIPHER_CTX_new();
-  context_->openssl.reset(context);
-  evp::require(
-      context && EVP_DecryptInit_ex2(context, cipher_of(algorithm), key.bytes.data(), nullptr, nullptr) == 1,
-      "AEAD key");
-}
+    : context_(std::make_unique<Context>(algorithm, key, implementation, EVP_DecryptInit_ex2)) {}
 AeadOpener::~AeadOpener() = default;
 AeadOpener::AeadOpener(AeadOpener&&) noexcept = default;
 AeadOpener& AeadOpener::operator=(AeadOpener&&) noexcept = default;

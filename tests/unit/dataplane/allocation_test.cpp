@@ -1,9 +1,9 @@
 #include <mutex>
 #include <shared_mutex>
 
-#include "allocation_count.hpp"
 #include "forwarder_fixture.hpp"
 #include "lock_count.hpp"
+#include "support/allocation_count.hpp"
 
 namespace causeway::dataplane {
 namespace {
@@ -61,20 +61,20 @@ TEST_P(EveryFormat, SteadyTrafficAllocatesNothingAndLocksNothing) {
   one_round();
   const std::size_t written = far.tun.frames_written;
   ASSERT_GT(written, 6u);
-  const std::size_t before = allocations_of_this_thread();
+  const std::size_t before = testing::allocations_of_this_thread();
   const std::size_t locks_before = locks_of_this_thread();
   for (int round = 0; round < 100; ++round)
     one_round();
-  EXPECT_EQ(allocations_of_this_thread() - before, 0u);
+  EXPECT_EQ(testing::allocations_of_this_thread() - before, 0u);
   EXPECT_EQ(locks_of_this_thread() - locks_before, 0u);
   EXPECT_EQ(far.tun.frames_written, written * 101);
   EXPECT_EQ(near.dropped_in_all() + far.dropped_in_all(), 0u);
 }
 
 TEST(AllocationCount, SeesAllocations) {
-  const std::size_t before = allocations_of_this_thread();
+  const std::size_t before = testing::allocations_of_this_thread();
   delete new std::string(100, 'x');
-  EXPECT_GT(allocations_of_this_thread(), before);
+  EXPECT_GT(testing::allocations_of_this_thread(), before);
 }
 
 #ifdef CAUSEWAY_COUNTS_LOCKS

@@ -4,9 +4,9 @@
 
 #include <thread>
 
-#include "allocation_count.hpp"
 #include "dataplane/wake_up.hpp"
 #include "forwarder_fixture.hpp"
+#include "support/allocation_count.hpp"
 
 namespace causeway::dataplane {
 namespace {
@@ -126,10 +126,10 @@ TEST_F(Mesh, handing_over_allocates_nothing_in_steady_state) {
   for (int i = 0; i < 64; ++i)
     first.tun.put(build({.source_port = 6, .payload = Bytes(64, 1)}));  // FakeTun forgets when it runs empty
   ASSERT_EQ(one_round(), 65u);
-  const std::size_t before = allocations_of_this_thread();
+  const std::size_t before = testing::allocations_of_this_thread();
   for (int round = 0; round < 100; ++round)
     one_round();
-  EXPECT_EQ(allocations_of_this_thread() - before, 0u);
+  EXPECT_EQ(testing::allocations_of_this_thread() - before, 0u);
   EXPECT_EQ(first.dropped_in_all(), 0u);
 }
 

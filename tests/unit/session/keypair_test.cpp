@@ -1,37 +1,13 @@
 #include "session/keypair.hpp"
 
 #include <gtest/gtest.h>
-#include <openssl/crypto.h>
 
-#include <cstdlib>
-#include <new>
 #include <set>
 #include <vector>
 
 #include "base/random.hpp"
 #include "session/limits.hpp"
-
-namespace {
-std::size_t allocations = 0;
-
-// OpenSSL's own allocations count too. It takes these only before its first one, hence before main().
-const bool counts_openssl = CRYPTO_set_mem_functions(
-    [](std::size_t size, const char*, int) { return ++allocations, std::malloc(size); },
-    [](void* memory, std::size_t size, const char*, int) {
-      return ++allocations, std::realloc(memory, size);
-    },
-    [](void* memory, const char*, int) { std::free(memory); });
-}  // namespace
-
-// Counts what this program allocates; every other form of new ends here. Not inlined, or g++ 12 takes the
-// pair apart and warns of a mismatch.
-[[gnu::noinline]] void* operator new(std::size_t size) {
-  ++allocations;
-  if (void* memory = std::malloc(size ? size : 1)) return memory;
-  throw std::bad_alloc{};
-}
-[[gnu::noinline]] void operator delete(void* memory) noexcept { std::free(memory); }
-[[gnu::noinline]] void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
+#include "support/allocation_count.hpp"
 
 namespace causeway::session {
 namespace {
@@ -228,7 +204,7 @@ TEST(Keypair, OnlyTheInitiatorWantsToRekeyByTime) {
 TEST(Keypair, AllocatesNothingPerPacket) {
   Pair pair;
   Bytes plaintext(1400, 3), message(Keypair::sealed_bytes(1400)), out(1408);
-  const std::size_t before = allocations;
+  const std::size_t before = causeway::testing::allocations_of_this_thread();
   std::size_t opened = 0;
   for (int i = 0; i < 1000; ++i) {
     pair.initiator->seal(plaintext, message);
@@ -236,8 +212,8 @@ TEST(Keypair, AllocatesNothingPerPacket) {
     pair.responder->open(message, out, kCreated);  // a replay
     message[20] ^= 1;
   }
-  EXPECT_TRUE(counts_openssl);
-  EXPECT_EQ(allocations, before);
+  EXPECT_TRUE(causeway::testing::openssl_allocations_are_counted());
+  EXPECT_EQ(causeway::testing::allocations_of_this_thread(), before);
   EXPECT_EQ(opened, 1000u * 1408);
   EXPECT_GT(before, 0u) << "the counter counts";
 }
