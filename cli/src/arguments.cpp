@@ -60,6 +60,7 @@ class CommandLine {
     app_.fallthrough();
     add_views();
     add_peer_commands();
+    add_candidate_commands();
     add_friend_commands();
     add_enrolment_commands();
     add_plugin_commands();
@@ -105,8 +106,12 @@ class CommandLine {
   void add_views() {
     add_query(app_, "status", "This node, its server and its peers", "status");
     add_query(app_, "peers", "All peers with their paths", "peers");
-    add_text(add_query(app_, "candidates", "Transport addresses of this node, or of a peer", "candidates"),
-             "PEER", "Name or virtual address", "peer", false);
+    CLI::App* candidates =
+        add_query(app_, "candidates", "Transport addresses of this node, or of a peer", "candidates");
+    add_text(candidates, "PEER", "Name or virtual address", "peer", false);
+    candidates->add_flag_callback(
+        "--ignored", [this] { invocation_.params["ignored"] = true; },
+        "With --json: also what is ignored and why, in an object");
     add_query(app_, "mappings", "The virtual address mapping table", "mappings");
     add_text(add_query(app_, "checks", "Connectivity checks of all peers, or of one", "checks"), "PEER",
              "Name or virtual address", "peer", false);
@@ -127,6 +132,16 @@ class CommandLine {
         ->check(CLI::Range(1, 1000));
     add_text(add_query(app_, "explain", "Why a peer is reached by the path it is", "explain"), "PEER",
              "Name or virtual address", "peer", true);
+  }
+
+  void add_candidate_commands() {
+    CLI::App* command =
+        app_.add_subcommand("candidate", "Tell of a way in that no protocol finds: a port forwarding");
+    command->require_subcommand(1);
+    add_text(add_query(*command, "add", "Offer this transport address to peers", "candidate.add"), "IP:PORT",
+             "As seen from outside: 203.0.113.7:51820, [2001:db8::7]:51820", "address", true);
+    add_text(add_query(*command, "remove", "Offer it no more", "candidate.remove"), "IP:PORT",
+             "As it was added", "address", true);
   }
 
   void add_friend_commands() {
@@ -196,9 +211,12 @@ std::variant<Invocation, Answered> parse_arguments(int argc, const char* const* 
       invocation->params.erase("count");
     }
     if (invocation->method == "join" || invocation->method == "leave" ||
-        invocation->method.starts_with("plugin.") || invocation->method.starts_with("friend.")) {
+        invocation->method.starts_with("plugin.") || invocation->method.starts_with("friend.") ||
+        invocation->method.starts_with("candidate.")) {
       invocation->timeout = std::chrono::seconds(30);
     }
+    // A person is always told what is ignored; the JSON for scripts is a plain list unless they ask.
+    if (invocation->method == "candidates" && !invocation->as_json) invocation->params["ignored"] = true;
   }
   return parsed;
 }

@@ -158,12 +158,32 @@ std::string render_status(const Json& status) {
   return format_list(facts) + "\n" + table;
 }
 
-std::string render_candidates(const Json& candidates) {
-  return table_or("no candidates", {"ADDRESS", "TYPE", "BASE", "SOURCE", "FOUNDATION", "PRIORITY"},
-                  rows_of(candidates, [](const Json& row) -> std::vector<std::string> {
-                    return {text(row, "address"), text(row, "type"),       text(row, "base"),
-                            text(row, "source"),  text(row, "foundation"), text(row, "priority")};
-                  }));
+std::string render_candidates(const Json& answer) {
+  const Json& list = answer.is_array() ? answer : member(answer, "candidates");
+  std::string out = table_or("no candidates", {"ADDRESS", "TYPE", "BASE", "SOURCE", "FOUNDATION", "PRIORITY"},
+                             rows_of(list, [](const Json& row) -> std::vector<std::string> {
+                               return {text(row, "address"), text(row, "type"),       text(row, "base"),
+                                       text(row, "source"),  text(row, "foundation"), text(row, "priority")};
+                             }));
+  const Json& ignored = member(answer, "ignored");
+  if (ignored.is_array() && !ignored.empty()) {
+    out += "\nignored:\n" + format_table({"ADDRESS", "FROM", "BECAUSE", "TIMES"},
+                                         rows_of(ignored, [](const Json& row) -> std::vector<std::string> {
+                                           const Json& times = member(row, "count");
+                                           const bool is_told = times.is_number() && times != 1;
+                                           return {text(row, "address"), text(row, "source"),
+                                                   text(row, "reason"), is_told ? text(times) : ""};
+                                         }));
+  }
+  if (const Json& limits = member(answer, "limits"); limits.is_object() && !limits.empty()) {
+    std::string line;
+    for (const auto& [name, limit] : limits.items()) {
+      line += fmt::format("{}{} {} of at most {}", line.empty() ? "" : ", ", printable(name),
+                          text(limit, "used"), text(limit, "max"));
+    }
+    out += "\n" + line + "\n";
+  }
+  return out;
 }
 
 std::string render_mappings(const Json& mappings) {

@@ -13,9 +13,6 @@
 namespace causeway::daemon {
 namespace {
 
-/// More addresses than this on one machine are somebody's mistake or an attack by router advertisements.
-constexpr std::size_t kMaxBases = 32;
-
 /// The source address the kernel would take towards a far destination of this family: connecting a UDP socket
 /// looks the route up and sends nothing.
 std::optional<net::IpAddress> default_source(net::Family family) {
@@ -34,26 +31,15 @@ std::optional<net::IpAddress> default_source(net::Family family) {
 
 }  // namespace
 
-std::map<net::IpAddress, BaseManager::Wanted> BaseManager::wanted(
-    const std::vector<net::Interface>& interfaces) const {
-  std::map<net::IpAddress, Wanted> addresses;
-  for (const net::Interface& interface : interfaces) {
-    if (interface.name == own_tun_ || !net::is_candidate_interface(interface)) continue;
-    if (!policy_.allows_interface(interface.name)) continue;
-    for (const net::InterfaceAddress& address : interface.addresses) {
-      if (net::why_no_candidate(address) != net::NotCandidate::is_candidate) continue;
-      if (!policy_.allows_address(address.address) || addresses.size() >= kMaxBases) continue;
-      const auto mtu = static_cast<std::uint16_t>(std::clamp<std::uint32_t>(interface.mtu, 576, 65535));
-      addresses.try_emplace(address.address, Wanted{interface.name, address.prefix(), mtu});
-    }
-  }
-  return addresses;
-}
-
 BaseManager::Changes BaseManager::update(const std::vector<net::Interface>& interfaces,
                                          const PortMemory& remembered) {
   Changes changes;
-  auto addresses = wanted(interfaces);
+  std::set<net::IpAddress> in_use;
+  for (const auto& [id, base] : bases_)
+    in_use.insert(base.address.address);
+  BaseChoice choice = choose_addresses(interfaces, policy_, own_tun_, in_use);
+  auto& addresses = choice.chosen;
+  ignored_ = std::move(choice.ignored);
   for (auto at = bases_.begin(); at != bases_.end();) {
     const auto still = addresses.find(at->second.address.address);
     if (still != addresses.end() && still->second.interface == at->second.interface) {
@@ -82,6 +68,7 @@ BaseManager::Changes BaseManager::update(const std::vector<net::Interface>& inte
     if (!sockets) {
       log::warning("net", "{} on {} is no candidate: {}", address.to_string(), wanted.interface,
                    sockets.error().message);
+      ignored_.push_back({wanted.interface, address, sockets.error().message});
       continue;
     }
     ++next_base_;

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "daemon/base_choice.hpp"
 #include "daemon/config.hpp"
 #include "dataplane/udp_base.hpp"
 #include "net/nic_monitor.hpp"
@@ -41,6 +42,8 @@ class BaseManager {
   /// Takes effect at the next update().
   void set_policy(CandidatePolicy policy) { policy_ = std::move(policy); }
   const peer::LocalBases& bases() const { return bases_; }
+  /// Addresses of this machine that have no base, as of the last update().
+  const std::vector<IgnoredAddress>& ignored() const { return ignored_; }
   /// How many sockets there are, and how many of them send and receive several datagrams at once.
   struct Offloads {
     unsigned sockets = 0, segmenting = 0, coalescing = 0;
@@ -50,12 +53,6 @@ class BaseManager {
   dataplane::UdpBase* find(net::BaseId base) const;
 
  private:
-  struct Wanted {
-    std::string interface;
-    net::Prefix on_link;
-    std::uint16_t mtu = 1500;
-  };
-  std::map<net::IpAddress, Wanted> wanted(const std::vector<net::Interface>& interfaces) const;
   Result<Sockets> open(net::BaseId id, const net::UdpSocketOptions& options) const;
   void mark_default_routes();
 
@@ -66,6 +63,7 @@ class BaseManager {
   unsigned loops_;
   std::map<net::BaseId, Sockets> open_;
   peer::LocalBases bases_;
+  std::vector<IgnoredAddress> ignored_;
   std::uint32_t next_base_ = 1;
 };
 

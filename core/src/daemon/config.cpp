@@ -201,16 +201,27 @@ bool matches(std::string_view pattern, std::string_view name) {
 
 }  // namespace
 
-bool CandidatePolicy::allows_interface(std::string_view name) const {
+std::optional<std::string> CandidatePolicy::why_not_interface(std::string_view name) const {
   const auto fits = [name](const std::string& pattern) { return matches(pattern, name); };
-  if (std::any_of(deny_interfaces.begin(), deny_interfaces.end(), fits)) return false;
-  return allow_interfaces.empty() || std::any_of(allow_interfaces.begin(), allow_interfaces.end(), fits);
+  const auto denied = std::find_if(deny_interfaces.begin(), deny_interfaces.end(), fits);
+  if (denied != deny_interfaces.end()) return fmt::format("candidates.deny_interfaces has \"{}\"", *denied);
+  if (allow_interfaces.empty() || std::any_of(allow_interfaces.begin(), allow_interfaces.end(), fits))
+    return std::nullopt;
+  return "its interface is not in candidates.allow_interfaces";
 }
 
-bool CandidatePolicy::allows_address(const net::IpAddress& address) const {
+std::optional<std::string> CandidatePolicy::why_not_address(const net::IpAddress& address) const {
   const auto holds = [&address](const net::Prefix& prefix) { return prefix.contains(address); };
-  if (std::any_of(deny_prefixes.begin(), deny_prefixes.end(), holds)) return false;
-  return allow_prefixes.empty() || std::any_of(allow_prefixes.begin(), allow_prefixes.end(), holds);
+  const auto denied = std::find_if(deny_prefixes.begin(), deny_prefixes.end(), holds);
+  if (denied != deny_prefixes.end())
+    return fmt::format("candidates.deny_prefixes has {}", denied->to_string());
+  if (allow_prefixes.empty() || std::any_of(allow_prefixes.begin(), allow_prefixes.end(), holds))
+    return std::nullopt;
+  return "it is in no block of candidates.allow_prefixes";
+}
+
+bool CandidatePolicy::names_interface(std::string_view name) const {
+  return std::find(allow_interfaces.begin(), allow_interfaces.end(), name) != allow_interfaces.end();
 }
 
 std::optional<InterfaceAddress> InterfaceAddress::parse(std::string_view text) {

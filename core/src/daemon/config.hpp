@@ -23,8 +23,13 @@ struct CandidatePolicy {
   std::vector<net::Prefix> allow_prefixes;
   std::vector<net::Prefix> deny_prefixes;
 
-  bool allows_interface(std::string_view name) const;
-  bool allows_address(const net::IpAddress& address) const;
+  /// Why this interface, or this address, is not to be used; nullopt: it may be.
+  std::optional<std::string> why_not_interface(std::string_view name) const;
+  std::optional<std::string> why_not_address(const net::IpAddress& address) const;
+  bool allows_interface(std::string_view name) const { return !why_not_interface(name); }
+  bool allows_address(const net::IpAddress& address) const { return !why_not_address(address); }
+  /// The allow list has exactly this name: what is a TUN or a bridge by kind is wanted all the same.
+  bool names_interface(std::string_view name) const;
   friend bool operator==(const CandidatePolicy&, const CandidatePolicy&) = default;
 };
 

@@ -1,5 +1,6 @@
 #include "daemon/control_methods.hpp"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <unordered_map>
 #include <utility>
@@ -72,7 +73,31 @@ Result<Json> peers(ControlTarget& target, const Json&) {
 Result<Json> candidates(ControlTarget& target, const Json& params) {
   const auto peer = named_peer(target, params);
   if (!peer) return peer.error();
-  return protocol::success(*peer ? node::candidates_report(**peer) : node::candidates_report(target.node()));
+  Json list = *peer ? node::candidates_report(**peer) : node::candidates_report(target.node());
+  const auto wants_ignored = params.find("ignored");
+  if (wants_ignored == params.end() || *wants_ignored != true) return protocol::success(std::move(list));
+  if (*peer) {
+    return protocol::success(Json{{"candidates", std::move(list)},
+                                  {"ignored", node::ignored_candidates_report(**peer)},
+                                  {"limits", node::candidate_limits_report(**peer)}});
+  }
+  Json ignored = node::ignored_candidates_report(target.node());
+  for (const IgnoredAddress& address : target.ignored_addresses()) {
+    ignored.push_back({{"address", address.address.to_string()},
+                       {"source", address.interface},
+                       {"base", nullptr},
+                       {"reason", address.reason},
+                       {"count", 1}});
+  }
+  const Json limits{
+      {"local addresses", {{"used", target.node().bases().size()}, {"max", kMaxBases}}},
+      {"user-added",
+       {{"used", target.node().state().user_candidates.size()}, {"max", store::kMaxUserCandidates}}},
+      {"offered to peers",
+       {{"used", std::min(target.node().candidates().ranked().size(), protocol::kMaxCandidates)},
+        {"max", protocol::kMaxCandidates}}}};
+  return protocol::success(
+      Json{{"candidates", std::move(list)}, {"ignored", std::move(ignored)}, {"limits", limits}});
 }
 
 Result<Json> mappings(ControlTarget& target, const Json&) {
@@ -226,6 +251,21 @@ void join(ControlTarget& target, const Json& params, ControlSocket::Completion d
   target.when_stored(acknowledge(std::move(done), "the node joins"));
 }
 
+void change_candidate(ControlTarget& target, const Json& params, bool is_added,
+                      ControlSocket::Completion done) {
+  const auto text = protocol::get_string(params, "address");
+  const auto address = text ? net::Endpoint::parse(*text) : std::nullopt;
+  if (!address) {
+    return done(Error{"give an address with its port, such as 203.0.113.7:51820 or [2001:db8::7]:51820"});
+  }
+  const auto changed = is_added ? target.node().add_user_candidate(*address, target.now())
+                                : target.node().remove_user_candidate(*address, target.now());
+  target.pump();
+  if (!changed) return done(changed.error());
+  target.when_stored(
+      acknowledge(std::move(done), is_added ? "the candidate is offered" : "the candidate is taken back"));
+}
+
 Result<Json> to_json(const Result<void>& done) {
   if (!done) return done.error();
   return protocol::success(Json::object());
@@ -293,7 +333,8 @@ ControlSocket::Handler make_control_handler(ControlTarget& target) {
     handler.read_only_methods.insert(name);
   for (const auto& [name, call] : changes())
     handler.changing_methods.insert(name);
-  handler.changing_methods.insert({"join", "leave", "ping", "friend.add", "friend.remove"});
+  handler.changing_methods.insert(
+      {"join", "leave", "ping", "friend.add", "friend.remove", "candidate.add", "candidate.remove"});
   handler.call = [&target](const std::string& method, const Json& params, const PeerCredentials&,
                            ControlSocket::Completion done, ControlSocket::Progress progress) {
     if (const auto at = queries().find(method); at != queries().end())
@@ -306,6 +347,8 @@ ControlSocket::Handler make_control_handler(ControlTarget& target) {
       target.node().leave(target.now());
       return target.pump();
     }
+    if (method == "candidate.add") return change_candidate(target, params, true, std::move(done));
+    if (method == "candidate.remove") return change_candidate(target, params, false, std::move(done));
     if (method == "friend.add") return add_friend(target, params, std::move(done));
     if (method == "friend.remove") return remove_friend(target, params, std::move(done));
     start_ping(target, params, std::move(done), std::move(progress));

@@ -32,6 +32,8 @@ class ControlTarget {
   virtual const dataplane::DataPlane& data_plane() const = 0;
   virtual node::InterfaceFacts interface() const = 0;
   virtual OffloadsInUse offloads() const = 0;
+  /// Local addresses that are no host candidates.
+  virtual const std::vector<IgnoredAddress>& ignored_addresses() const = 0;
   virtual boost::asio::io_context& context() = 0;
   virtual Now now() const = 0;
   /// Obeys what the node asks for after a wish.

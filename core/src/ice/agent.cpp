@@ -14,6 +14,15 @@ namespace {
 constexpr std::size_t kMaxFoundationBytes = 32;
 constexpr std::size_t kMaxPastUfrags = 64;
 
+/// Empty: it is not.
+std::string_view why_refused(const Candidate& candidate) {
+  if (!candidate.address.address.is_usable_unicast()) return "not an address that one node has";
+  if (!is_usable_candidate(candidate))
+    return candidate.address.port == 0 ? "port 0" : "a priority out of range";
+  if (candidate.foundation.size() > kMaxFoundationBytes) return "a foundation of more than 32 characters";
+  return "";
+}
+
 }  // namespace
 
 Agent::State::State(Role initial_role, std::uint64_t own_tiebreaker, Credentials own, Options given,
@@ -135,6 +144,17 @@ void Agent::State::replay_early_checks(SteadyTime now) {
   }
 }
 
+void Agent::State::refuse_remote(const Candidate& candidate, std::string_view reason) {
+  ++counters.candidates_refused;
+  for (Refusal& known : refusals) {
+    if (known.candidate.address != candidate.address || known.reason != reason) continue;
+    ++known.count;
+    return;
+  }
+  if (refusals.size() >= kMaxRefusals) refusals.pop_front();
+  refusals.push_back({candidate, reason});
+}
+
 // ---- state ----
 
 SteadyTime Agent::State::patience_end() const {
@@ -244,8 +264,8 @@ void Agent::set_remote_credentials(const Credentials& remote, Now now) {
 
 bool Agent::add_remote_candidate(const Candidate& candidate, Now now) {
   State& s = *state_;
-  if (!is_usable_candidate(candidate) || candidate.foundation.size() > kMaxFoundationBytes) {
-    ++s.counters.candidates_refused;
+  if (const auto reason = why_refused(candidate); !reason.empty()) {
+    s.refuse_remote(candidate, reason);
     return false;
   }
   if (auto* known = s.remotes.find(candidate.address, candidate.protocol)) {
@@ -266,7 +286,7 @@ bool Agent::add_remote_candidate(const Candidate& candidate, Now now) {
   } else {
     const auto* entry = s.insert_remote(candidate, true);
     if (entry == nullptr) {
-      ++s.counters.candidates_refused;
+      s.refuse_remote(candidate, "the list of this peer's candidates is full");
       return false;
     }
     const Candidate inserted = entry->candidate;
@@ -311,6 +331,16 @@ bool Agent::add_remembered_pair(net::BaseId base, const net::Endpoint& remote, N
 void Agent::set_end_of_candidates(Now now) {
   state_->end_of_candidates = true;
   state_->settle(now.steady);
+}
+
+void Agent::expire_consent(Now now) {
+  State& s = *state_;
+  for (auto& [id, pair] : s.checklist.pairs()) {
+    if (!pair.is_valid) continue;
+    s.invalidate(pair, now.steady);
+    s.request_probe(id);
+  }
+  s.settle(now.steady);
 }
 
 void Agent::on_stun(net::BaseId base, const net::Endpoint& from, ByteView message, Now now) {
@@ -414,5 +444,7 @@ std::vector<Candidate> Agent::remote_candidates() const {
 }
 
 const Agent::Counters& Agent::counters() const { return state_->counters; }
+const std::deque<Agent::Refusal>& Agent::refusals() const { return state_->refusals; }
+const Agent::Options& Agent::options() const { return state_->options; }
 
 }  // namespace causeway::ice

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
@@ -47,6 +48,7 @@ struct PairView {
   PairState state = PairState::frozen;
   std::uint64_t priority = 0;
   bool is_valid = false;               ///< on the valid list and with consent (RFC 7675)
+  bool was_valid = false;              ///< now or earlier, in this generation or, remembered, before
   bool is_nominated = false;           ///< the newest nomination of either side
   std::optional<Duration> rtt;         ///< of the newest answered check
   std::optional<SteadyTime> answered;  ///< when that answer came
@@ -154,6 +156,9 @@ class Agent {
   /// RFC 8838 §13: both ends' lists are complete. Without it, patience counts again from the newest
   /// candidate.
   void set_end_of_candidates(Now now);
+  /// Time passed that no clock of ours saw (a suspend): every consent has run out (RFC 7675 §5.1). The pairs
+  /// are probed at once.
+  void expire_consent(Now now);
 
   /// A STUN message that names this agent: a request whose USERNAME starts with our ufrag, a response to one
   /// of our transactions, or an indication on one of its pairs. Unauthentic or malformed messages are ignored
@@ -197,6 +202,18 @@ class Agent {
     std::uint64_t candidates_refused = 0;
   };
   const Counters& counters() const;
+
+  /// A remote candidate that was signalled and is not checked.
+  struct Refusal {
+    Candidate candidate;
+    std::string_view reason;
+    std::uint64_t count = 1;
+  };
+  /// The newest kMaxRefusals; all are counted in Counters::candidates_refused.
+  const std::deque<Refusal>& refusals() const;
+  static constexpr std::size_t kMaxRefusals = 16;
+  /// Those given, with the limits of a list that grows by what a peer says.
+  const Options& options() const;
 
  private:
   struct State;

@@ -36,6 +36,7 @@ struct Agent::State {
   void request_probe(PairId id);
   void switch_role();
   void replay_early_checks(SteadyTime now);
+  void refuse_remote(const Candidate& candidate, std::string_view reason);
   /// Ends every event: unfreezes, and tells a new AgentState.
   void settle(SteadyTime now);
   AgentState compute_state(SteadyTime now) const;
@@ -115,6 +116,7 @@ struct Agent::State {
 
   std::deque<AgentAction> actions;
   Counters counters;
+  std::deque<Refusal> refusals;
 };
 
 }  // namespace causeway::ice

@@ -48,6 +48,7 @@ PairView CandidatePair::view(bool is_nominated) const {
   made.state = state;
   made.priority = priority;
   made.is_valid = is_valid;
+  made.was_valid = was_valid;
   made.is_nominated = is_nominated;
   made.rtt = rtt;
   made.answered = answered;

@@ -56,6 +56,12 @@ void ServerLinkFsm::State::open(Now now) {
   actions.emplace_back(OpenConnection{server.host, server.port});
 }
 
+void ServerLinkFsm::State::open_afresh(Now now) {
+  close();
+  backoff.reset();
+  open(now);
+}
+
 void ServerLinkFsm::State::close() {
   if (std::exchange(has_connection, false)) actions.emplace_back(CloseConnection{});
   for (const std::uint64_t ticket : pending.tickets()) {
@@ -65,6 +71,7 @@ void ServerLinkFsm::State::close() {
   pending.clear();
   connects_in_flight = 0;
   connect_deadline.reset();
+  probe_deadline.reset();
   query_at.reset();
 }
 
@@ -205,6 +212,7 @@ void ServerLinkFsm::on_connected(ByteView exporter, Now now) {
 void ServerLinkFsm::on_line(std::string_view line, Now now) {
   State& s = *state_;
   if (!is_open(s.state) || s.state == LinkState::connecting) return;
+  s.probe_deadline.reset();
   const auto message = protocol::parse_message(line);
   if (!message) return s.on_malformed(message.error().error.message, now);
   if (const auto* reply = std::get_if<protocol::Reply>(&*message)) return s.on_reply(*reply, now);
@@ -221,6 +229,26 @@ void ServerLinkFsm::on_closed(std::string_view reason, Now now) {
   s.fail(reason, now);
 }
 
+void ServerLinkFsm::on_network_changed(Now now) {
+  State& s = *state_;
+  switch (s.state) {
+    case LinkState::idle:
+    case LinkState::refused:
+    case LinkState::leaving:
+      return;
+    case LinkState::online:
+      if (s.probe_deadline) return;  // asked already
+      s.probe_deadline = now.steady + kProbeTimeout;
+      return s.request(RequestKind::ping, method::kPing, protocol::Json::object(), now);
+    case LinkState::connecting:
+    case LinkState::authenticating:
+    case LinkState::registering:
+    case LinkState::waiting:
+      break;
+  }
+  s.open_afresh(now);
+}
+
 void ServerLinkFsm::on_timeout(Now now) {
   State& s = *state_;
   if (s.try_at && *s.try_at <= now.steady) {
@@ -234,6 +262,7 @@ void ServerLinkFsm::on_timeout(Now now) {
       return s.finish_leaving("left; the server did not confirm it within 10 s");
     return s.fail("it did not answer within 10 s", now);
   }
+  if (s.probe_deadline && *s.probe_deadline <= now.steady) return s.open_afresh(now);
   if (s.state != LinkState::online) return;
   for (auto& [address, wish] : s.wishes) {
     if (!wish.retry_at || *wish.retry_at > now.steady) continue;
@@ -255,6 +284,7 @@ std::optional<SteadyTime> ServerLinkFsm::next_timeout() const {
   std::optional<SteadyTime> earliest;
   keep_earliest(earliest, s.try_at);
   keep_earliest(earliest, s.connect_deadline);
+  keep_earliest(earliest, s.probe_deadline);
   keep_earliest(earliest, s.pending.first_deadline());
   if (s.state != LinkState::online) return earliest;
   for (const auto& [address, wish] : s.wishes)

@@ -131,6 +131,9 @@ class ServerLinkFsm {
   void on_line(std::string_view line, Now now);
   /// The connection failed or ended, for this reason.
   void on_closed(std::string_view reason, Now now);
+  /// This machine's addresses or routes changed, or it slept: a try that waits is made at once, one under way
+  /// is begun anew, and a connection that stands must answer within kProbeTimeout or is made anew.
+  void on_network_changed(Now now);
   void on_timeout(Now now);
   std::optional<SteadyTime> next_timeout() const;
 

@@ -24,6 +24,7 @@ namespace causeway::link {
 inline constexpr Duration kConnectTimeout =
     15s;  // name, TCP and TLS: the driver gives up earlier, and says why
 inline constexpr Duration kReplyTimeout = 10s;        // a server answers from memory: later means it is gone
+inline constexpr Duration kProbeTimeout = 2s;         // of a connection that may have died with its network
 inline constexpr Duration kDirectoryInterval = 30s;   // between lists of all nodes …
 inline constexpr Duration kDirectoryPerNode = 100ms;  // … or this for each node in it, if that is longer
 inline constexpr Duration kConnectRetry = 2s;  // after an error reply to connect that another try may cure
@@ -55,6 +56,8 @@ struct ServerLinkFsm::State {
 
   // ---- life of the connection ----
   void open(Now now);
+  /// At once, whatever failed before: it was perhaps of the network that is gone.
+  void open_afresh(Now now);
   void close();
   void change(LinkState to, std::string reason);
   void fail(std::string_view reason, Now now, Duration at_least = {});
@@ -108,6 +111,7 @@ struct ServerLinkFsm::State {
   std::size_t connects_in_flight = 0;
   std::optional<SteadyTime> try_at;            ///< waiting
   std::optional<SteadyTime> connect_deadline;  ///< connecting
+  std::optional<SteadyTime> probe_deadline;    ///< online, and not a word since the network changed
   SteadyTime last_sent{};
   Duration keepalive = 60s;
   Duration shutdown_wait{};  ///< what the server asked for before it stops

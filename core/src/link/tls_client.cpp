@@ -44,6 +44,7 @@ class TlsClient::Connection : public std::enable_shared_from_this<Connection> {
   void start();
   void send(std::string_view line);
   void close();
+  std::optional<net::IpAddress> local_address() const;
 
  private:
   void on_resolved(const ErrorCode& error, const tcp::resolver::results_type& results);
@@ -276,6 +277,13 @@ void TlsClient::Connection::close() {
   socket_.close(ignored);
 }
 
+std::optional<net::IpAddress> TlsClient::Connection::local_address() const {
+  ErrorCode error;
+  const auto local = socket_.local_endpoint(error);
+  if (error || local.address().is_unspecified()) return std::nullopt;
+  return net::IpAddress::parse(local.address().to_string());
+}
+
 TlsClient::TlsClient(asio::io_context& context, Callbacks callbacks)
     : TlsClient(context, std::move(callbacks), Options()) {}
 
@@ -298,6 +306,10 @@ void TlsClient::open(const std::string& host, std::uint16_t port, const protocol
 
 void TlsClient::send(std::string_view line) {
   if (connection_) connection_->send(line);
+}
+
+std::optional<net::IpAddress> TlsClient::local_address() const {
+  return connection_ ? connection_->local_address() : std::nullopt;
 }
 
 void TlsClient::close() {

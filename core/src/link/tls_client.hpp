@@ -3,11 +3,13 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
 #include "base/bytes.hpp"
 #include "base/time.hpp"
+#include "net/endpoint.hpp"
 #include "protocol/join_token.hpp"
 
 namespace boost::asio {
@@ -42,6 +44,8 @@ class TlsClient {
   /// One message without its LF; nothing before on_connected.
   void send(std::string_view line);
   void close();
+  /// What the connection is bound to; nullopt without one.
+  std::optional<net::IpAddress> local_address() const;
 
  private:
   class Connection;

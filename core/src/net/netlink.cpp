@@ -158,16 +158,25 @@ int NetlinkSocket::list(NetlinkRequest& request,
   return interrupted ? EINTR : 0;
 }
 
-NetlinkSocket::Drained NetlinkSocket::drain() {
+NetlinkSocket::Drained NetlinkSocket::drain(
+    const std::function<void(std::uint16_t type, ByteView payload)>& visit) {
   Drained drained;
-  std::array<std::uint8_t, 32768> buffer;
+  alignas(nlmsghdr) std::array<std::uint8_t, 32768> buffer;
   // Bounded: with endless changes the caller would never get to list what is there.
   for (int reads = 0; reads < 1024; ++reads) {
     const ssize_t got = ::recv(descriptor_.get(), buffer.data(), buffer.size(), MSG_DONTWAIT);
     if (got < 0 && errno == EINTR) continue;
     if (got < 0 && errno != ENOBUFS) break;
-    if (got < 0) drained.overflowed = true;
     drained.any = true;
+    if (got < 0) {
+      drained.overflowed = true;
+      continue;
+    }
+    for_each_message(ByteView(buffer).first(static_cast<std::size_t>(got)),
+                     [&](const nlmsghdr& header, ByteView payload) {
+                       visit(header.nlmsg_type, payload);
+                       return true;
+                     });
   }
   return drained;
 }

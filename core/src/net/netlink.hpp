@@ -63,8 +63,8 @@ class NetlinkSocket {
     bool any = false;         ///< at least one notification was there
     bool overflowed = false;  ///< ENOBUFS: some were lost
   };
-  /// Reads notifications away until none is left. Their content is not looked at.
-  Drained drain();
+  /// Reads notifications away until none is left; `visit` sees each.
+  Drained drain(const std::function<void(std::uint16_t type, ByteView payload)>& visit);
   int descriptor() const { return descriptor_.get(); }
 
  private:

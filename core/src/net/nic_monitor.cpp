@@ -14,8 +14,6 @@
 namespace causeway::net {
 namespace {
 
-constexpr std::array<std::string_view, 5> kContainerNames{"docker", "br-", "veth", "virbr", "cni"};
-
 template <class Value>
 bool take(ByteView bytes, Value& value) {
   if (bytes.size() < sizeof value) return false;
@@ -86,35 +84,33 @@ std::string_view to_text(NotCandidate reason) {
     case NotCandidate::is_candidate:
       return "used";
     case NotCandidate::loopback:
-      return "ignored: loopback";
+      return "loopback: it leads nowhere else";
     case NotCandidate::tunnel:
-      return "ignored: a TUN or TAP device";
+      return "a TUN or TAP: what leaves there may come back";
     case NotCandidate::bridge:
-      return "ignored: a bridge";
-    case NotCandidate::container_name:
-      return "ignored: named like a container's or virtual machine's network";
+      return "a bridge of this machine";
     case NotCandidate::not_running:
-      return "ignored: down, or without a carrier";
+      return "its interface is down, or has no carrier";
     case NotCandidate::link_local:
-      return "ignored: link-local";
+      return "link-local: a peer cannot know on which link";
     case NotCandidate::not_unicast:
-      return "ignored: not a unicast address";
+      return "not a unicast address";
     case NotCandidate::tentative:
-      return "ignored: the address is still being checked for duplicates";
+      return "still being checked for duplicates, or a duplicate";
     case NotCandidate::deprecated:
-      return "ignored: the address is deprecated";
+      return "deprecated: not for new connections";
   }
   return "ignored";
+}
+
+bool InterfaceAddress::shows_hardware_address() const {
+  return !address.is_v4() && address.data()[11] == 0xff && address.data()[12] == 0xfe;
 }
 
 NotCandidate why_no_candidate(const Interface& interface) {
   if (interface.loopback) return NotCandidate::loopback;
   if (interface.kind == "tun") return NotCandidate::tunnel;  // the kernel's word for TAP as well
   if (interface.kind == "bridge") return NotCandidate::bridge;
-  const bool container =
-      std::any_of(kContainerNames.begin(), kContainerNames.end(),
-                  [&](std::string_view prefix) { return interface.name.starts_with(prefix); });
-  if (container) return NotCandidate::container_name;
   if (!interface.up || !interface.running) return NotCandidate::not_running;
   return NotCandidate::is_candidate;
 }
@@ -144,8 +140,15 @@ void add_described(std::uint16_t type, ByteView payload, std::vector<Interface>&
   if (type == RTM_NEWADDR) add_address(payload, interfaces);
 }
 
+bool is_default_route(std::uint16_t type, ByteView payload) {
+  if (type != RTM_NEWROUTE && type != RTM_DELROUTE) return false;
+  rtmsg route;
+  return take(payload, route) && route.rtm_dst_len == 0 && route.rtm_type == RTN_UNICAST;
+}
+
 Result<NicMonitor> NicMonitor::open() {
-  auto events = NetlinkSocket::open_monitor(RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR);
+  auto events = NetlinkSocket::open_monitor(RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR |
+                                            RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_ROUTE);
   if (!events) return events.error();
   auto requests = NetlinkSocket::open();
   if (!requests) return requests.error();
@@ -161,8 +164,22 @@ const Interface* NicMonitor::find(std::string_view name) const {
   return found == interfaces_.end() ? nullptr : &*found;
 }
 
+bool NicMonitor::has_usable_address(const IpAddress& address) const {
+  return std::any_of(interfaces_.begin(), interfaces_.end(), [&](const Interface& interface) {
+    return interface.up && (interface.running || interface.loopback) &&
+           std::any_of(interface.addresses.begin(), interface.addresses.end(),
+                       [&](const auto& known) { return known.address == address && !known.tentative; });
+  });
+}
+
 Result<bool> NicMonitor::refresh() {
-  events_.drain();
+  bool is_occasion = false;
+  const auto drained = events_.drain([&](std::uint16_t type, ByteView payload) {
+    if (type != RTM_NEWROUTE && type != RTM_DELROUTE) is_occasion = true;
+    if (is_default_route(type, payload)) default_route_changed_ = true;
+  });
+  if (drained.overflowed) is_occasion = default_route_changed_ = true;
+  if (drained.any && !is_occasion) return false;
   std::vector<Interface> listed;
   int error = EINTR;
   for (int attempt = 0; attempt < 5 && error == EINTR; ++attempt) {

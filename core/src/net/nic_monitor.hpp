@@ -2,6 +2,7 @@
 
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/result.hpp"
@@ -15,8 +16,10 @@ struct InterfaceAddress {
   std::uint8_t prefix_length = 0;
   bool tentative = false;   ///< IPv6: duplicate detection still runs, or has failed
   bool deprecated = false;  ///< IPv6: no longer for new connections
-  bool temporary = false;   ///< IPv6 privacy address
+  bool temporary = false;   ///< IPv6 privacy address (RFC 8981)
 
+  /// Made of the NIC's hardware address (RFC 4291 appendix A), by which its owner is known wherever he goes.
+  bool shows_hardware_address() const;
   Prefix prefix() const { return Prefix::containing(address, prefix_length); }
   friend bool operator==(const InterfaceAddress&, const InterfaceAddress&) = default;
 };
@@ -38,20 +41,19 @@ struct Interface {
 enum class NotCandidate : std::uint8_t {
   is_candidate,
   loopback,
-  tunnel,          ///< a TUN or TAP, ours or another VPN's: what leaves there may come back to us
-  bridge,          ///< inside this machine, for containers and virtual machines
-  container_name,  ///< named docker*, br-*, veth*, virbr* or cni*
+  tunnel,  ///< a TUN or TAP, ours or another VPN's: what leaves there may come back to us
+  bridge,  ///< inside this machine, for containers and virtual machines
   not_running,
   link_local,  ///< needs a zone, which candidates can't carry
   not_unicast,
   tentative,
   deprecated,
 };
-/// "ignored: a bridge", for the log and `netcheck`.
+/// "a bridge", as the reason why something is ignored.
 std::string_view to_text(NotCandidate reason);
 
-/// Judged by name, and by kind only for TUN and bridge: in containers the real NIC is of kind veth and named
-/// eth0.
+/// By kind only for TUN and bridge: in containers the real NIC is of kind veth and named eth0. Names are the
+/// configuration's to judge.
 NotCandidate why_no_candidate(const Interface& interface);
 NotCandidate why_no_candidate(const InterfaceAddress& address);
 inline bool is_candidate_interface(const Interface& interface) {
@@ -66,6 +68,9 @@ struct LocalNetwork {
 /// Of all interfaces that are up but `except` (our TUN), loopback and link-local included.
 std::vector<LocalNetwork> local_networks(const std::vector<Interface>& interfaces, std::string_view except);
 
+/// An RTM_NEWROUTE or RTM_DELROUTE of a default route. Tables by the thousand change on some machines: others
+/// mean nothing here.
+bool is_default_route(std::uint16_t type, ByteView payload);
 /// Adds what one RTM_NEWLINK or RTM_NEWADDR message tells; links come before their addresses. Others, and
 /// messages too short, change nothing.
 void add_described(std::uint16_t type, ByteView payload, std::vector<Interface>& interfaces);
@@ -82,8 +87,13 @@ class NicMonitor {
   /// Readable when something may have changed: then call refresh().
   int descriptor() const { return events_.descriptor(); }
   /// Lists anew; true if interfaces() is different afterwards. Notifications are only the occasion, never the
-  /// source: so none that is lost (ENOBUFS) can leave the list wrong.
+  /// source: so none that is lost (ENOBUFS) can leave the list wrong. Those of routes alone are no occasion.
   Result<bool> refresh();
+  /// A default route came or went since this was asked last: the way out may be another one, with the same
+  /// addresses.
+  bool take_default_route_change() { return std::exchange(default_route_changed_, false); }
+  /// `address` is on an interface that works: what is bound to it can send.
+  bool has_usable_address(const IpAddress& address) const;
 
  private:
   NicMonitor(NetlinkSocket events, NetlinkSocket requests)
@@ -93,6 +103,7 @@ class NicMonitor {
   NetlinkSocket events_;
   NetlinkSocket requests_;
   std::vector<Interface> interfaces_;
+  bool default_route_changed_ = false;
 };
 
 }  // namespace causeway::net

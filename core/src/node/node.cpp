@@ -43,7 +43,9 @@ Node::Node(Options options, RandomSource& random)
       peer_context_{session_keys_, identity_,    timestamps_, indices_,         random,
                     bases_,        options_.ice, false,       options_.compact, options_.aes_256_gcm},
       friends_(options_.friends),
-      peers_of_loop_(options_.data_loops) {}
+      peers_of_loop_(options_.data_loops) {
+  candidates_.set_user_addresses(state_.user_candidates);
+}
 
 Node::~Node() = default;
 

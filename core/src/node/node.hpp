@@ -87,6 +87,10 @@ class Node {
   bool request_connection(const net::IpAddress& virtual_address, Now now);
   /// Probes the selected path of this peer at once; its measurements show the answer.
   void probe(dataplane::PeerId peer, Now now);
+  /// A transport address that the user knows to lead here; kept over restarts. The error says why it cannot
+  /// be a candidate.
+  Result<void> add_user_candidate(const net::Endpoint& address, Now now);
+  Result<void> remove_user_candidate(const net::Endpoint& address, Now now);
   void set_extra_stun_servers(std::vector<net::Endpoint> servers, Now now);
 
   /// Puts a user, named by himself or by a node of his, on our user's friend list, or takes him off and

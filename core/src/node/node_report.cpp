@@ -145,6 +145,41 @@ Json candidates_report(const peer::Peer& peer) {
   return list;
 }
 
+Json ignored_candidates_report(const Node& node) {
+  Json list = Json::array();
+  for (const auto& ignored : node.candidates().ignored()) {
+    const auto base = node.bases().find(ignored.base);
+    list.push_back(
+        {{"address", ignored.address.to_string()},
+         {"source", ignored.source},
+         {"base", base == node.bases().end() ? Json(nullptr) : Json(base->second.address.to_string())},
+         {"reason", ignored.reason},
+         {"count", ignored.count}});
+  }
+  return list;
+}
+
+Json ignored_candidates_report(const peer::Peer& peer) {
+  Json list = Json::array();
+  if (!peer.agent()) return list;
+  for (const auto& refusal : peer.agent()->refusals()) {
+    list.push_back({{"address", refusal.candidate.address.to_string()},
+                    {"type", type_text(refusal.candidate.type)},
+                    {"source", "peer"},
+                    {"reason", refusal.reason},
+                    {"count", refusal.count}});
+  }
+  return list;
+}
+
+Json candidate_limits_report(const peer::Peer& peer) {
+  const ice::Agent* agent = peer.agent();
+  if (!agent) return Json::object();
+  return {{"candidates",
+           {{"used", agent->remote_candidates().size()}, {"max", agent->options().max_remote_candidates}}},
+          {"pairs", {{"used", agent->pairs().size()}, {"max", agent->options().max_pairs}}}};
+}
+
 Json mappings_report(const Node& node) {
   Json list = Json::array();
   for (const auto& [id, peer] : node.peers()) {

@@ -22,6 +22,11 @@ nlohmann::json friends_report(const Node& node);
 nlohmann::json friend_report(const Node& node, const store::Friend& known);
 nlohmann::json candidates_report(const Node& node);
 nlohmann::json candidates_report(const peer::Peer& peer);
+/// What was told and is no candidate, with the reason: of this node's sources, or of a peer.
+nlohmann::json ignored_candidates_report(const Node& node);
+nlohmann::json ignored_candidates_report(const peer::Peer& peer);
+/// How much of each bounded list of this peer is used.
+nlohmann::json candidate_limits_report(const peer::Peer& peer);
 nlohmann::json mappings_report(const Node& node);
 /// Of one peer, or of all.
 nlohmann::json checks_report(const Node& node, const peer::Peer* only);

@@ -16,6 +16,7 @@
 #include "dataplane/messages.hpp"
 #include "ice/agent.hpp"
 #include "net/endpoint.hpp"
+#include "peer/path_control.hpp"
 #include "peer/peer_memory.hpp"
 #include "peer/peer_paths.hpp"
 #include "plugin/host.hpp"
@@ -48,6 +49,7 @@ struct PeerDescription {
   std::string user = {};  ///< whose node it is, as the server says; of a blocked one, whose place it takes
   bool compact = false;   ///< abilities, as its record has them
   bool aes_256_gcm = false;
+  bool path_messages = false;
 };
 
 /// What a base has that is an address on a relay (RFC 8445 §5.1.1.2: a relayed candidate is its own base).
@@ -84,6 +86,7 @@ struct PeerContext {
   bool compact = false;           ///< our abilities, as our record has them
   bool aes_256_gcm = false;
   std::optional<net::IpAddress> virtual_address = {};  ///< ours; kept by the node
+  bool path_messages = false;                          ///< one more ability of ours
 };
 
 // ---- what a peer asks of its node ----
@@ -138,8 +141,12 @@ class Peer {
   void set_local_candidates(const std::vector<ice::Candidate>& candidates, Now now);
   /// Its newest record says so. A session made for other abilities is renewed.
   void set_abilities(bool compact, bool aes_256_gcm, Now now);
+  void set_path_messages(bool path_messages, Now now);
   /// The base is gone from PeerContext::bases, or a new one came.
   void on_bases_changed(Now now);
+  /// Addresses or routes of this machine changed, or it slept for `away`: what worked may have ended, and what
+  /// had ended may work. Everything that ever worked is probed at once.
+  void on_network_changed(Duration away, Now now);
   void probe_selected(Now now);
   /// Ends checks, session and path, keeps the description.
   void release(std::string_view reason, Now now);
@@ -177,6 +184,7 @@ class Peer {
   const std::string& state_reason() const { return state_reason_; }
   const ice::Agent* agent() const { return agent_.get(); }
   const PeerPaths& paths() const { return paths_; }
+  const PathControl& path_control() const { return path_control_; }
   /// A session was agreed on and not let go; compact(): the cipher of its compact messages, none: type 4.
   bool has_keypair() const { return agreed_.has_value(); }
   std::optional<crypto::AeadAlgorithm> compact() const { return agreed_ ? agreed_->compact : std::nullopt; }
@@ -196,6 +204,7 @@ class Peer {
   void start_agent(std::string ufrag, Now now);
   void drop_agent();
   void try_remembered_paths(Now now);
+  void add_remembered_paths(Now now);
   bool is_known_by_former_ufrag(ByteView message) const;
   void request_session(Now now);
   void offer_again();
@@ -205,12 +214,20 @@ class Peer {
   void renew_outdated_session(Now now);
   void reselect(Now now);
   void nominate_when_settled(Now now);
-  void set_data_path(const std::optional<dataplane::DataPath>& path);
+  void set_data_path(const std::optional<dataplane::DataPath>& path,
+                     const std::optional<dataplane::DataPath>& companion = std::nullopt);
+  // ---- peer_path_control.cpp ----
+  void run_path_control(Now now);
+  void obey_path_control(Now now);
+  void refresh_data_path();
+  bool may_control_paths(Now now) const;
+  void recheck_if_cut_off(Now now);
   void set_state(PeerState state, std::string_view reason);
   void update_state(Now now);
   void send_handshake(Bytes message);
   void ask_for_scores(Now now);
   std::optional<dataplane::DataPath> path_of(ice::PairId pair) const;
+  std::uint16_t nic_mtu(net::BaseId base) const;
   dataplane::DataPath make_path(net::BaseId base, const net::Endpoint& remote) const;
   void route_stock_peer();
   void on_authentic_from(net::BaseId base, const net::Endpoint& remote);
@@ -238,11 +255,15 @@ class Peer {
   bool wants_session_ = false;     ///< a session is asked for as soon as there is a path
   std::vector<ice::Candidate> local_candidates_;
   PeerPaths paths_;
+  PathControl path_control_{paths_, context_.random};
   PeerState state_ = PeerState::idle;
   std::string state_reason_;
   std::string scored_by_;
   WallTime created_{};
   std::optional<dataplane::DataPath> data_path_;
+  std::optional<dataplane::DataPath> companion_;  ///< gets a copy of all data, while data_path_ is in doubt
+  bool has_been_connected_ = false;
+  std::optional<SteadyTime> rechecked_at_;
   std::optional<net::Endpoint>
       endpoint_;  ///< stock WireGuard: as configured, then where it was heard from last
   std::optional<dataplane::DataPath> handshake_route_;  ///< where the newest authentic handshake came from

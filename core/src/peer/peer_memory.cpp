@@ -54,10 +54,15 @@ void Peer::drop_agent() {
   memory_ = memory();
   agent_.reset();
   paths_.clear();
+  path_control_.clear();
 }
 
 void Peer::try_remembered_paths(Now now) {
-  if (!agent_ || !is_recalling_) return;
+  if (agent_ && is_recalling_) add_remembered_paths(now);
+}
+
+/// Pairs that carried data from an address that we have (again): they are checked before all others.
+void Peer::add_remembered_paths(Now now) {
   for (const PeerMemory::Path& path : memory_.paths) {
     for (const auto& [id, base] : context_.bases) {
       if (base.address.address == path.local) agent_->add_remembered_pair(id, path.remote, now);

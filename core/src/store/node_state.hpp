@@ -39,6 +39,7 @@ struct NodeState {
   std::uint64_t record_serial = 0;                ///< of the last node record signed
   std::array<std::uint8_t, 12> timestamp{};       ///< TAI64N; no initiation ever carried a later one
   std::map<net::IpAddress, std::uint16_t> ports;  ///< UDP port bound on each local address
+  std::vector<net::Endpoint> user_candidates;     ///< `causeway candidate add`
 
   friend bool operator==(const NodeState&, const NodeState&) = default;
 };
@@ -69,6 +70,7 @@ inline constexpr std::size_t kMaxRememberedPaths = 8;       ///< per peer
 inline constexpr std::size_t kMaxRememberedUfrags = 8;      ///< per peer, of the past
 inline constexpr std::size_t kMaxRememberedCandidates = 8;  ///< per peer
 inline constexpr std::size_t kMaxUfragBytes = 256;          ///< RFC 8839 §5.4
-inline constexpr std::size_t kMaxRememberedPorts = 64;      ///< local addresses come and go on a roaming node
+inline constexpr std::size_t kMaxUserCandidates = 8;
+inline constexpr std::size_t kMaxRememberedPorts = 64;  ///< local addresses come and go on a roaming node
 
 }  // namespace causeway::store

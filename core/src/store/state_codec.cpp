@@ -30,6 +30,13 @@ class ObjectReader {
     ++read_;
     return *found;
   }
+  /// A member that earlier versions did not write; null when it is not there.
+  const Json* newer_member(const char* name) {
+    const auto found = object_.find(name);
+    if (found == object_.end()) return nullptr;
+    ++read_;
+    return &*found;
+  }
   const Json* optional_member(const char* name) {
     const Json& value = member(name);
     return value.is_null() ? nullptr : &value;
@@ -123,6 +130,14 @@ NodeState read_state(const Json& content) {
     if (!port.is_number_unsigned() || port.get<std::uint64_t>() > 65535) throw BadMember{"ports"};
     state.ports[parse_or_throw<net::IpAddress>(address, "ports")] = port.get<std::uint16_t>();
   }
+  if (const Json* list = object.newer_member("user_candidates")) {
+    if (!list->is_array() || list->size() > kMaxUserCandidates) throw BadMember{"user_candidates"};
+    for (const Json& address : *list) {
+      if (!address.is_string()) throw BadMember{"user_candidates"};
+      state.user_candidates.push_back(
+          parse_or_throw<net::Endpoint>(address.get<std::string>(), "user_candidates"));
+    }
+  }
   object.finish();
   return state;
 }
@@ -198,6 +213,9 @@ Json encode(const NodeState& state) {
   Json ports = Json::object();
   for (const auto& [address, port] : state.ports)
     ports[address.to_string()] = port;
+  Json user_candidates = Json::array();
+  for (const net::Endpoint& address : state.user_candidates)
+    user_candidates.push_back(address.to_string());
   Json enrolment;
   if (state.enrolment) {
     enrolment = {{"token", state.enrolment->token},
@@ -210,7 +228,8 @@ Json encode(const NodeState& state) {
           {"on_link", text_or_null(state.on_link)},
           {"record_serial", state.record_serial},
           {"timestamp", to_hex(state.timestamp)},
-          {"ports", ports}};
+          {"ports", ports},
+          {"user_candidates", user_candidates}};
 }
 
 Json encode(const std::vector<KnownPeer>& peers) {

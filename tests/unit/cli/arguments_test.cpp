@@ -59,8 +59,13 @@ TEST(Arguments, Friends) {
 }
 
 TEST(Arguments, PeersAreNamed) {
-  EXPECT_EQ(invocation({"candidates"}).params, Json::object());
-  EXPECT_EQ(invocation({"candidates", "n2"}).params, (Json{{"peer", "n2"}}));
+  EXPECT_EQ(invocation({"candidates"}).params, (Json{{"ignored", true}})) << "people are told";
+  EXPECT_EQ(invocation({"candidates", "--json"}).params, Json::object());
+  EXPECT_EQ(invocation({"candidates", "--json", "--ignored"}).params, (Json{{"ignored", true}}));
+  EXPECT_EQ(invocation({"candidates", "n2", "--json"}).params, (Json{{"peer", "n2"}}));
+  EXPECT_EQ(invocation({"candidate", "add", "203.0.113.7:5"}).method, "candidate.add");
+  EXPECT_EQ(invocation({"candidate", "remove", "203.0.113.7:5"}).params,
+            (Json{{"address", "203.0.113.7:5"}}));
   EXPECT_EQ(invocation({"checks", "10.10.0.102", "--json"}).params, (Json{{"peer", "10.10.0.102"}}));
   EXPECT_EQ(invocation({"explain", "n2"}).params, (Json{{"peer", "n2"}}));
   EXPECT_EQ(invocation({"ping", "n2"}).params, (Json{{"peer", "n2"}, {"count", 4}}));

@@ -291,6 +291,32 @@ TEST_F(Hostile, CredentialsThatFitIntoNoUsernameAreIgnored) {
   EXPECT_EQ(left->agent->remote_ufrag(), std::nullopt);
 }
 
+TEST_F(Hostile, RefusedCandidatesSayWhyAndAreBounded) {
+  Candidate candidate{
+      .type = CandidateType::host, .address = at("127.0.0.1:22"), .foundation = "1", .priority = 1};
+  EXPECT_FALSE(left->agent->add_remote_candidate(candidate, world.now()));
+  EXPECT_FALSE(left->agent->add_remote_candidate(candidate, world.now()));
+  ASSERT_EQ(left->agent->refusals().size(), 1u);
+  EXPECT_EQ(left->agent->refusals()[0].reason, "not an address that one node has");
+  EXPECT_EQ(left->agent->refusals()[0].count, 2u);
+  candidate.address = at("203.0.113.7:0");
+  left->agent->add_remote_candidate(candidate, world.now());
+  EXPECT_EQ(left->agent->refusals().back().reason, "port 0");
+  candidate.address = at("203.0.113.7:7");
+  candidate.foundation = std::string(33, 'f');
+  left->agent->add_remote_candidate(candidate, world.now());
+  EXPECT_EQ(left->agent->refusals().back().reason, "a foundation of more than 32 characters");
+  candidate.foundation = "1";
+  for (std::uint16_t port = 1; port <= 1000; ++port) {
+    candidate.address.port = port;
+    left->agent->add_remote_candidate(candidate, world.now());
+  }
+  EXPECT_EQ(left->agent->remote_candidates().size(), left->agent->options().max_remote_candidates);
+  EXPECT_EQ(left->agent->refusals().size(), Agent::kMaxRefusals);
+  EXPECT_EQ(left->agent->refusals().back().reason, "the list of this peer's candidates is full");
+  EXPECT_EQ(left->agent->counters().candidates_refused, 4u + 1000u - 32u);
+}
+
 TEST_F(Hostile, EarlyChecksAndUfragsAreBounded) {
   stun::BindingRequest request = make_request();
   for (int i = 0; i < 1000; ++i) {

@@ -68,6 +68,32 @@ TEST(CandidateBook, RefusesRedundantUselessAndTooMany) {
   EXPECT_FALSE(add("203.0.113.1:99"));
 }
 
+TEST(CandidateBook, WhatIsIgnoredSaysWhyAndIsBounded) {
+  CandidateBook book;
+  book.set_bases(two_bases());
+  const auto add = [&](const net::Endpoint& address) {
+    return book.add("liar", net::BaseId{1}, ice::CandidateType::server_reflexive, address);
+  };
+  EXPECT_FALSE(add(at("169.254.7.7:1")));
+  EXPECT_FALSE(add(at("127.0.0.1:1")));
+  EXPECT_FALSE(add(at("127.0.0.1:1")));
+  ASSERT_EQ(book.ignored().size(), 2u);
+  EXPECT_EQ(book.ignored()[0].reason, "link-local: a peer cannot know on which link");
+  EXPECT_EQ(book.ignored()[1].count, 2u);
+  EXPECT_EQ(book.ignored_count(), 3u);
+  // A server that says something else each time takes four places and no more memory than this.
+  for (std::uint16_t port = 1; port <= 1000; ++port)
+    add({at("203.0.113.1:1").address, port});
+  EXPECT_EQ(book.unranked().size(), 2u + CandidateBook::kMaxPerBase);
+  EXPECT_EQ(book.ignored().size(), CandidateBook::kMaxIgnored);
+  EXPECT_EQ(book.ignored_count(), 3u + 1000u - CandidateBook::kMaxPerBase);
+  // What it takes back is not ignored any more, and so is all of a base that is gone.
+  book.remove("liar", net::BaseId{1}, {at("203.0.113.1:1").address, 1000});
+  EXPECT_EQ(book.ignored().size(), CandidateBook::kMaxIgnored - 1);
+  book.set_bases({});
+  EXPECT_TRUE(book.ignored().empty());
+}
+
 TEST(CandidateBook, OnlyTheSourceItselfRemoves) {
   CandidateBook book;
   book.set_bases(two_bases());

@@ -1,0 +1,28 @@
+// What a change of this machine's network, or a sleep, means for one peer (spec V7).
+
+#include "peer/peer.hpp"
+#include "session/limits.hpp"
+
+namespace causeway::peer {
+
+void Peer::on_network_changed(Duration away, Now now) {
+  if (state_ == PeerState::blocked) return;
+  // Keys grow old while we sleep (whitepaper §6.2: no key is used for longer than this), and the peer has
+  // forgotten them by then.
+  if (away >= session::kRejectAfterTime && agreed_) {
+    actions_.emplace_back(dataplane::Command{dataplane::ErasePeerKeypairs{id_}});
+    session_.reset(now);
+    agreed_.reset();
+  }
+  if (agent_) {
+    if (away >= context_.ice.consent_timeout) agent_->expire_consent(now);
+    for (const ice::PairView& pair : agent_->pairs()) {
+      if (pair.is_valid || pair.was_valid) agent_->probe(pair.id, now);
+    }
+    add_remembered_paths(now);
+  }
+  if (away >= session::kRejectAfterTime && state_ == PeerState::connected) request_session(now);
+  run(now);
+}
+
+}  // namespace causeway::peer
