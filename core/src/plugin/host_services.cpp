@@ -32,11 +32,12 @@ constexpr std::size_t kMaxReason = 256;
 struct ServiceHost::Services {
   static ServiceHost& self(const cw_host* host) { return *static_cast<ServiceHost*>(host->host_data); }
 
-  static cw_status note(const cw_host* host, Request request) {
+  template <class Wish>
+  static cw_status note(const cw_host* host, Wish&& wish) {
     ServiceHost& services = self(host);
     if (services.is_drained_) return CW_ERROR_WRONG_STATE;
     if (services.requests_.size() >= kMaxRequestsPerCall) return CW_ERROR_LIMIT;
-    services.requests_.push_back(std::move(request));
+    services.requests_.emplace_back(std::forward<Wish>(wish));
     return CW_OK;
   }
 
