@@ -152,6 +152,7 @@ void SimNode::restart() {
   options.wished_name = name_;
   options.compact = compact;
   options.aes_256_gcm = aes_256_gcm;
+  options.path_messages = path_messages;
   node_ = std::make_unique<node::Node>(std::move(options), world_.random);
   stun_ = std::make_unique<StunClient>(*this);
   for (SimNic& nic : nics_)

@@ -40,7 +40,7 @@ class SimNode final : public dataplane::EventSink {
   void remove_nic(net::BaseId base);
   const std::vector<SimNic>& nics() const { return nics_; }
   /// What it announces from its next start on.
-  bool compact = true, aes_256_gcm = false;
+  bool compact = true, aes_256_gcm = false, path_messages = true;
   /// What its wall clock is wrong by.
   Duration clock_error{};
   Now now() const;

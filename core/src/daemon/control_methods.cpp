@@ -184,6 +184,17 @@ Result<Json> metrics(ControlTarget& target, const Json&) {
       row["checks_unauthentic"] = agent->counters().unauthentic;
       row["checks_malformed"] = agent->counters().malformed;
     }
+    const auto& paths = peer->path_control().counters();
+    row["path_probes_sent"] = paths.probes_sent;
+    row["path_probes_answered"] = paths.probes_answered;
+    row["path_answers_sent"] = paths.answers_sent;
+    row["path_answers_unknown"] = paths.answers_unknown;
+    row["path_probes_refused"] = paths.probes_refused;
+    row["path_orders_received"] = paths.orders_received;
+    row["path_orders_overtaken"] = paths.orders_overtaken;
+    row["path_messages_malformed"] = paths.malformed;
+    row["paths_lost"] = paths.paths_lost;
+    row["path_sizes_lost"] = paths.sizes_lost;
     peers[peer->description().name] = std::move(row);
   }
   return protocol::success(Json{{"drops", std::move(drops)},
@@ -225,6 +236,7 @@ Result<Json> buffers(ControlTarget& target, const Json&) {
   rows["loops"] = std::move(loops);
   rows["handed_over_bytes"]["dropped"] = dropped(dataplane::DropReason::loop_queue_full);
   rows["stun"]["dropped"] = dropped(dataplane::DropReason::control_queue_full);
+  rows["paths"]["dropped"] = dropped(dataplane::DropReason::path_queue_full);
   rows["handshakes"]["dropped"] = dropped(dataplane::DropReason::handshake_queue_full);
   rows["staged_bytes"] = {{"used", nullptr},
                           {"capacity", dataplane::Forwarder::Options{}.most_staged_bytes},

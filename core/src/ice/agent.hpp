@@ -175,6 +175,9 @@ class Agent {
   bool nominate(PairId pair, Now now);
   /// Probes this pair at the next Ta slot (the selector wants a fresher measurement).
   void probe(PairId pair, Now now);
+  /// Nothing works any more: the best pairs that are not valid are checked from the start, also those whose
+  /// checks have failed or wait for a late retransmission. ProbeLimiter holds.
+  void recheck(Now now);
 
   std::optional<AgentAction> poll_action();
 

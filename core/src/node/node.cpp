@@ -45,6 +45,7 @@ Node::Node(Options options, RandomSource& random)
       friends_(options_.friends),
       peers_of_loop_(options_.data_loops) {
   candidates_.set_user_addresses(state_.user_candidates);
+  peer_context_.path_messages = options_.compact && options_.path_messages;
 }
 
 Node::~Node() = default;
@@ -65,6 +66,7 @@ NodeStatus Node::status() const {
 std::vector<std::string> Node::abilities() const {
   std::vector<std::string> abilities{std::string{protocol::ability::kWireguard}};
   if (options_.compact) abilities.emplace_back(protocol::ability::kCompact);
+  if (options_.compact && options_.path_messages) abilities.emplace_back(protocol::ability::kPath);
   if (options_.aes_256_gcm) abilities.emplace_back(protocol::ability::kAes);
   return abilities;
 }

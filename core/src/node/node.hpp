@@ -46,9 +46,10 @@ class Node {
     std::optional<net::Prefix> static_prefix;         ///< with static_address: no server assigns ours
     std::optional<net::IpAddress> static_address;
     ice::Agent::Options ice;
-    unsigned data_loops = 1;   ///< each peer's session belongs to one of them
-    bool compact = true;       ///< announce compact messages, and use them with peers that do too
-    bool aes_256_gcm = false;  ///< the same of AES-256-GCM in them
+    unsigned data_loops = 1;    ///< each peer's session belongs to one of them
+    bool path_messages = true;  ///< announce path messages; nothing without `compact`
+    bool compact = true;        ///< announce compact messages, and use them with peers that do too
+    bool aes_256_gcm = false;   ///< the same of AES-256-GCM in them
   };
   Node(Options options, RandomSource& random);
   ~Node();

@@ -167,8 +167,10 @@ peer::Peer* Node::admit(const link::NodeDescription& node, Now now) {
   }
   const bool compact = record.has_ability(protocol::ability::kCompact);
   const bool aes_256_gcm = record.has_ability(protocol::ability::kAes);
+  const bool path_messages = record.has_ability(protocol::ability::kPath);
   if (peer) {
     peer->set_abilities(compact, aes_256_gcm, now);
+    peer->set_path_messages(path_messages, now);
     obey_peer(*peer, now);
   } else {
     if (peers_.size() >= kMaxPeers) return nullptr;
@@ -182,6 +184,7 @@ peer::Peer* Node::admit(const link::NodeDescription& node, Now now) {
     description.user = verdict.friend_user.empty() ? node.user : verdict.friend_user;
     description.compact = compact;
     description.aes_256_gcm = aes_256_gcm;
+    description.path_messages = path_messages;
     peer = &add_peer(std::move(description), now);
     if (!is_restoring_) {
       publish_forwarding();

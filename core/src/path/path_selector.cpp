@@ -7,11 +7,18 @@ namespace {
 
 bool is_suspect(const Contender& contender) { return contender.losses_in_a_row >= kSuspectLosses; }
 
-/// Vetoed paths only if all are; suspect ones only if all are; then score; ties by pair priority, then the
+bool is_vetoed(const Contender& contender) { return contender.vetoed || contender.peer_vetoed; }
+
+/// Vetoed paths, by either side, only if all are; suspect ones only if all are; then the sum of the places
+/// that both sides give it, ties by our own; without the peer's the score; ties by pair priority, then the
 /// older.
 bool is_better(const Contender& a, const Contender& b) {
-  if (a.vetoed != b.vetoed) return b.vetoed;
+  if (is_vetoed(a) != is_vetoed(b)) return is_vetoed(b);
   if (is_suspect(a) != is_suspect(b)) return is_suspect(b);
+  if (a.peer_place && b.peer_place) {
+    const unsigned sum_a = a.own_place + *a.peer_place, sum_b = b.own_place + *b.peer_place;
+    return sum_a != sum_b ? sum_a < sum_b : a.own_place < b.own_place;
+  }
   if (a.score != b.score) return a.score > b.score;
   if (a.pair_priority != b.pair_priority) return a.pair_priority > b.pair_priority;
   return a.id < b.id;
@@ -56,14 +63,15 @@ Selection select_path(const SelectorInput& input, std::optional<SteadyTime> conn
     if (nominated) return stay();
   }
   // 5. A veto moves traffic without margin, as long as something else is left.
-  if (current->vetoed && !best.vetoed) return move_to(best, SwitchReason::vetoed);
+  if (is_vetoed(*current) && !is_vetoed(best)) return move_to(best, SwitchReason::vetoed);
 
-  // 6. Better by more than the margin, and the path in use has had its time.
-  if (&best == current || best.score < current->score + kSwitchMargin) return stay();
+  // 6. Better by more than the margin, and the path in use has had its time. Orders have the margin in them.
+  const bool is_agreed = best.peer_place && current->peer_place;
+  if (&best == current || (!is_agreed && best.score < current->score + kSwitchMargin)) return stay();
   const bool settling = connected_since && now - *connected_since < kSettling;
   const SteadyTime may_leave = input.selected_since.value_or(now) + kMinimumDwell;
   if (!settling && now < may_leave) return stay(may_leave);
-  return move_to(best, SwitchReason::higher_score);
+  return move_to(best, is_agreed ? SwitchReason::agreed : SwitchReason::higher_score);
 }
 
 }  // namespace causeway::path

@@ -18,6 +18,10 @@ struct Contender {
   std::int64_t score = 0;
   bool vetoed = false;
   unsigned losses_in_a_row = 0;
+  /// Its place in our order and in the peer's, 0 is the best; the peer's only if its order counts.
+  unsigned own_place = 0;
+  std::optional<unsigned> peer_place = {};
+  bool peer_vetoed = false;
 };
 
 struct SelectorInput {

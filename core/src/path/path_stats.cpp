@@ -7,10 +7,24 @@ namespace causeway::path {
 namespace {
 
 constexpr std::uint32_t kWindow = 32;
+/// No answer of another process is faster. A transport that claims so must not win by it.
+constexpr Duration kLeastBelievable = std::chrono::microseconds(2);
 
 }  // namespace
 
 void PathStats::on_answer(Duration rtt) {
+  measure(rtt);
+  losses_in_a_row_ = 0;
+  record_outcome(false);
+}
+
+void PathStats::on_data_answer(Duration rtt) {
+  measure(rtt);
+  record_outcome(false);
+}
+
+void PathStats::measure(Duration rtt) {
+  if (rtt < kLeastBelievable) return;
   // RFC 6298 §2: SRTT and RTTVAR with alpha 1/8 and beta 1/4, RTTVAR first.
   if (!measured_.rtt) {
     measured_.rtt = rtt;
@@ -20,8 +34,6 @@ void PathStats::on_answer(Duration rtt) {
     measured_.jitter = (*measured_.jitter * 3 + deviation) / 4;
     measured_.rtt = (*measured_.rtt * 7 + rtt) / 8;
   }
-  losses_in_a_row_ = 0;
-  record_outcome(false);
 }
 
 void PathStats::on_loss() {

@@ -12,6 +12,9 @@ class PathStats {
  public:
   void on_answer(Duration rtt);
   void on_loss();
+  /// A probe of the data path that went unanswered: ICE's checks are counted by themselves.
+  void on_data_loss() { record_outcome(true); }
+  void on_data_answer(Duration rtt);
   /// The path stopped being valid. What was measured stays: it is history worth having when it returns.
   void on_disconnect();
 
@@ -20,6 +23,7 @@ class PathStats {
   unsigned losses_in_a_row() const { return losses_in_a_row_; }
 
  private:
+  void measure(Duration rtt);
   void record_outcome(bool lost);
 
   Measurements measured_;

@@ -14,6 +14,10 @@ std::string_view to_string(SwitchReason reason) {
       return "selected-lost";
     case SwitchReason::selected_suspect:
       return "selected-suspect";
+    case SwitchReason::data_lost:
+      return "data-lost";
+    case SwitchReason::agreed:
+      return "agreed";
     case SwitchReason::higher_score:
       return "higher-score";
     case SwitchReason::vetoed:
@@ -38,6 +42,10 @@ std::string_view describe(SwitchReason reason) {
       return "the path in use before stopped being valid";
     case SwitchReason::selected_suspect:
       return "the path in use before stopped answering";
+    case SwitchReason::data_lost:
+      return "data was lost on the path in use before";
+    case SwitchReason::agreed:
+      return "both sides together place it best";
     case SwitchReason::higher_score:
       return "the priority algorithms score it best";
     case SwitchReason::vetoed:

@@ -13,6 +13,8 @@ enum class SwitchReason : std::uint8_t {
   nominated_by_peer,  ///< the controlling side chose it
   selected_lost,      ///< the path in use stopped being valid
   selected_suspect,   ///< the path in use lost several probes in a row, another answers
+  data_lost,          ///< data went unanswered on the path in use, another one answers
+  agreed,             ///< the places that both sides give it have the lowest sum
   higher_score,       ///< the priority algorithms score another one better by more than the margin
   vetoed,             ///< the priority algorithms veto the path in use
   configured,         ///< a stock WireGuard peer: its endpoint, or where it was last heard from

@@ -126,6 +126,9 @@ void Peer::set_abilities(bool compact, bool aes_256_gcm, Now now) {
 void Peer::on_bases_changed(Now now) {
   const auto path_before = data_path_;
   if (agent_) {
+    for (auto& [pair, entry] : paths_.entries()) {
+      if (context_.bases.contains(entry.base)) entry.mtu.set_ceiling(nic_mtu(entry.base), now.steady);
+    }
     for (const ice::Candidate& candidate : agent_->local_candidates()) {
       if (!context_.bases.contains(candidate.base)) agent_->remove_base(candidate.base, now);
     }
@@ -309,6 +312,7 @@ void Peer::on_timeout(Now now) {
     return true;
   };
   if (agent_) agent_->on_timeout(now);
+  run_path_control(now);
   if (is_due(tick_at_)) {
     const session::TrafficSnapshot traffic = counters_->take_snapshot();
     session_.on_traffic(traffic, now);
@@ -321,6 +325,7 @@ void Peer::on_timeout(Now now) {
     }
     reselect(now);
     if (!nominate_at_) nominate_when_settled(now);
+    recheck_if_cut_off(now);
     tick_at_ = now.steady + kTick;
   }
   session_.on_timeout(now);
@@ -337,8 +342,9 @@ void Peer::on_timeout(Now now) {
 
 std::optional<SteadyTime> Peer::next_timeout() const {
   std::optional<SteadyTime> next;
-  for (const auto& at : {agent_ ? agent_->next_timeout() : std::nullopt, session_.next_timeout(), score_at_,
-                         reselect_at_, nominate_at_, initiate_at_, tick_at_, connecting_until_}) {
+  for (const auto& at :
+       {agent_ ? agent_->next_timeout() : std::nullopt, session_.next_timeout(), path_control_.next_timeout(),
+        score_at_, reselect_at_, nominate_at_, initiate_at_, tick_at_, connecting_until_}) {
     if (at && (!next || *at < *next)) next = at;
   }
   return next;
@@ -357,6 +363,7 @@ void Peer::run(Now now) {
   obey_agent(now);
   obey_session(now);
   renew_outdated_session(now);
+  obey_path_control(now);
   update_state(now);
 }
 
@@ -366,12 +373,16 @@ void Peer::obey_agent(Now now) {
     if (auto* send = std::get_if<ice::SendStun>(&*action)) {
       actions_.emplace_back(SendDatagram{send->base, send->to, std::move(send->bytes), send->transaction});
     } else if (const auto* valid = std::get_if<ice::PairValidated>(&*action)) {
-      paths_.on_validated(valid->pair, now.steady);
+      if (const auto pair = agent_->pair(valid->pair)) {
+        paths_.on_validated(*pair, nic_mtu(pair->local.base), now.steady);
+        path_control_.on_validated(valid->pair, now.steady);
+      }
       paths_changed = true;
     } else if (const auto* measured = std::get_if<ice::PairMeasured>(&*action)) {
       paths_.on_measured(measured->pair, measured->rtt);
     } else if (const auto* lost = std::get_if<ice::PairProbeLost>(&*action)) {
       paths_.on_probe_lost(lost->pair);
+      path_control_.on_check_lost(lost->pair, now.steady);
       paths_changed = true;
     } else if (const auto* invalid = std::get_if<ice::PairInvalidated>(&*action)) {
       paths_.on_invalidated(invalid->pair);
@@ -400,6 +411,7 @@ void Peer::obey_session(Now now) {
       dataplane::InstallPeerKeypair keypair{id_, install->material, agreed_->v4, agreed_->v6};
       keypair.material.compact = agreed_->compact;
       actions_.emplace_back(dataplane::Command{std::move(keypair)});
+      path_control_.on_new_keypair(now.steady);
       if (!tick_at_) tick_at_ = now.steady + kTick;
     } else if (std::holds_alternative<session::EraseKeypairs>(*action)) {
       actions_.emplace_back(dataplane::Command{dataplane::ErasePeerKeypairs{id_}});
@@ -445,6 +457,7 @@ void Peer::reselect(Now now) {
   if (!agent_) return;
   const path::Selection selection = paths_.reselect(agent_->role(), *agent_, now.steady);
   reselect_at_ = selection.ask_again;
+  path_control_.tell_order(*agent_, now.steady);
   if (!selection.changed) return;
   const bool had_path = data_path_.has_value();
   set_data_path(selection.path ? path_of(ice::PairId{*selection.path}) : std::nullopt);
@@ -473,18 +486,28 @@ void Peer::nominate_when_settled(Now now) {
 std::optional<dataplane::DataPath> Peer::path_of(ice::PairId pair) const {
   const auto view = agent_->pair(pair);
   if (!view) return std::nullopt;
-  return make_path(view->local.base, view->remote.address);
+  dataplane::DataPath path = make_path(view->local.base, view->remote.address);
+  const auto* entry = paths_.find(pair);
+  if (entry && path_control_.is_enabled()) path.mtu = std::min(path.mtu, entry->mtu.mtu());
+  return path;
+}
+
+std::uint16_t Peer::nic_mtu(net::BaseId base) const {
+  const auto at = context_.bases.find(base);
+  return at == context_.bases.end() ? path::PathMtu::kBase : at->second.mtu;
 }
 
 dataplane::DataPath Peer::make_path(net::BaseId base, const net::Endpoint& remote) const {
-  const auto at = context_.bases.find(base);
-  return {base, remote, at == context_.bases.end() ? std::uint16_t{1280} : at->second.mtu};
+  return {base, remote, nic_mtu(base)};
 }
 
-void Peer::set_data_path(const std::optional<dataplane::DataPath>& path) {
-  if (path == data_path_) return;
+void Peer::set_data_path(const std::optional<dataplane::DataPath>& path,
+                         const std::optional<dataplane::DataPath>& companion) {
+  if (path == data_path_ && companion == companion_) return;
   data_path_ = path;
-  actions_.emplace_back(dataplane::Command{dataplane::SetPath{id_, data_path_}});
+  companion_ = companion;
+  has_been_connected_ |= data_path_.has_value();
+  actions_.emplace_back(dataplane::Command{dataplane::SetPath{id_, data_path_, companion_}});
 }
 
 /// A stock peer is sent to from the base that reaches its endpoint without a router, else from one with a

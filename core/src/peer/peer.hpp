@@ -144,8 +144,8 @@ class Peer {
   void set_path_messages(bool path_messages, Now now);
   /// The base is gone from PeerContext::bases, or a new one came.
   void on_bases_changed(Now now);
-  /// Addresses or routes of this machine changed, or it slept for `away`: what worked may have ended, and what
-  /// had ended may work. Everything that ever worked is probed at once.
+  /// Addresses or routes of this machine changed, or it slept for `away`: what worked may have ended, and
+  /// what had ended may work. Everything that ever worked is probed at once.
   void on_network_changed(Duration away, Now now);
   void probe_selected(Now now);
   /// Ends checks, session and path, keeps the description.

@@ -1,17 +1,26 @@
 #include "peer/peer_paths.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace causeway::peer {
 namespace {
 
 std::uint32_t number(ice::PairId pair) { return static_cast<std::uint32_t>(pair); }
 
+/// Deaths longer ago do not count against a path.
+constexpr Duration kDeathsForgotten = std::chrono::minutes(5);
+
 }  // namespace
 
-void PeerPaths::on_validated(ice::PairId pair, SteadyTime now) {
-  Entry& entry = entries_[pair];
+void PeerPaths::on_validated(const ice::PairView& pair, std::uint16_t nic_mtu, SteadyTime now) {
+  const auto [at, is_new] = entries_.try_emplace(pair.id);
+  Entry& entry = at->second;
   if (entry.is_valid) return;
+  if (is_new) entry.mtu = path::PathMtu(nic_mtu);
+  entry.base = pair.local.base;
+  entry.remote = pair.remote.address;
+  entry.is_dead = false;
   entry.is_valid = true;
   entry.valid_since = now;
   if (!connected_since_) connected_since_ = now;
@@ -41,22 +50,47 @@ void PeerPaths::set_scores(const std::vector<path::Score>& scores) {
 
 void PeerPaths::clear() { *this = PeerPaths{}; }
 
+void PeerPaths::on_data_lost(ice::PairId pair, SteadyTime now) {
+  Entry* entry = find(pair);
+  if (!entry || entry->is_dead) return;
+  entry->is_dead = true;
+  entry->deaths = now - entry->died_at < kDeathsForgotten ? entry->deaths + 1 : 1;
+  entry->died_at = now;
+  entry->stats.on_disconnect();
+}
+
 path::Selection PeerPaths::reselect(ice::Role role, const ice::Agent& agent, SteadyTime now) {
   std::vector<path::Contender> contenders;
   for (const auto& [pair, entry] : entries_) {
-    if (!entry.is_valid) continue;
+    if (!entry.is_valid || entry.is_dead) continue;
     const auto view = agent.pair(pair);
+    const bool is_watched = is_watched_ && pair == selected_;
     contenders.push_back({.id = number(pair),
                           .pair_priority = view ? view->priority : 0,
                           .score = entry.score.score,
                           .vetoed = entry.score.vetoed,
-                          .losses_in_a_row = entry.stats.losses_in_a_row()});
+                          .losses_in_a_row = is_watched ? 0 : entry.stats.losses_in_a_row()});
   }
-  path::SelectorInput input{.role = role, .contenders = contenders, .selected_since = selected_since_};
+  own_order_.update(contenders);
+  const auto peer_places = opinion_.places(named_pairs(agent), now);
+  for (path::Contender& contender : contenders) {
+    contender.own_place = own_order_.place_of(contender.id).value_or(0);
+    if (const auto at = peer_places.find(contender.id); at != peer_places.end()) {
+      contender.peer_place = at->second.place;
+      contender.peer_vetoed = at->second.vetoed;
+    }
+  }
+  path::SelectorInput input{.role = role,
+                            .contenders = contenders,
+                            .selected = {},
+                            .nominated = {},
+                            .selected_since = selected_since_};
   if (selected_) input.selected = number(*selected_);
   if (nominated_) input.nominated = number(*nominated_);
-  const path::Selection selection = path::select_path(input, connected_since_, now);
+  path::Selection selection = path::select_path(input, connected_since_, now);
   if (selection.changed) {
+    const Entry* left = selected_ ? find(*selected_) : nullptr;
+    if (left && left->is_dead && selection.path) selection.reason = path::SwitchReason::data_lost;
     selected_ = selection.path ? std::optional{ice::PairId{*selection.path}} : std::nullopt;
     selected_since_ = now;
     reason_ = selection.reason;
@@ -72,6 +106,44 @@ std::size_t PeerPaths::valid_count() const {
 const PeerPaths::Entry* PeerPaths::find(ice::PairId pair) const {
   const auto at = entries_.find(pair);
   return at == entries_.end() ? nullptr : &at->second;
+}
+
+PeerPaths::Entry* PeerPaths::find(ice::PairId pair) {
+  return const_cast<Entry*>(std::as_const(*this).find(pair));
+}
+
+std::optional<ice::PairId> PeerPaths::find(net::BaseId base, const net::Endpoint& remote) const {
+  for (const auto& [pair, entry] : entries_) {
+    if (entry.is_valid && entry.base == base && entry.remote == remote) return pair;
+  }
+  return std::nullopt;
+}
+
+std::vector<path::PeerOpinion::OurPair> PeerPaths::named_pairs(const ice::Agent& agent) const {
+  std::vector<path::PeerOpinion::OurPair> pairs;
+  for (const auto& [pair, entry] : entries_) {
+    const auto view = entry.is_valid ? agent.pair(pair) : std::nullopt;
+    if (view) pairs.push_back({number(pair), view->local.address, view->remote.address});
+  }
+  return pairs;
+}
+
+std::vector<path::OrderedPair> PeerPaths::order_to_tell(const ice::Agent& agent) const {
+  std::vector<path::OrderedPair> pairs;
+  const auto add = [&](ice::PairId pair, bool vetoed) {
+    const auto view = agent.pair(pair);
+    if (!view || pairs.size() >= path::kMostOrderedPairs) return;
+    if (view->local.address.address.family() != view->remote.address.address.family()) return;
+    pairs.push_back({view->local.address, view->remote.address, vetoed});
+  };
+  for (const std::uint32_t id : own_order_.ids()) {
+    const Entry* entry = find(ice::PairId{id});
+    add(ice::PairId{id}, entry && entry->score.vetoed);
+  }
+  for (const auto& [pair, entry] : entries_) {
+    if (entry.is_valid && entry.is_dead) add(pair, true);
+  }
+  return pairs;
 }
 
 std::vector<path::PathView> PeerPaths::views(const ice::Agent& agent) const {
