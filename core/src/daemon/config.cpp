@@ -7,6 +7,7 @@
 
 #include "daemon/config_reader.hpp"
 #include "protocol/name.hpp"
+#include "relay/turn_uri.hpp"
 #include "store/file.hpp"
 
 namespace causeway::daemon {
@@ -57,6 +58,28 @@ std::optional<std::filesystem::path> parse_absolute_path(std::string_view text) 
 std::optional<std::string> parse_plugin_reference(std::string_view text) {
   if (text.starts_with('/') ? text.size() <= 4096 : protocol::is_valid_name(text)) return std::string(text);
   return std::nullopt;
+}
+
+void read_turn_servers(ConfigObject& root, Config& config) {
+  auto servers = root.objects("turn_servers", 16);
+  if (!servers) return;
+  config.turn_servers.clear();
+  // RFC 8489 §14.3 has fewer than 509 bytes for a user name.
+  const auto parse_word = [](std::string_view text) {
+    return text.size() < 509 ? std::optional(std::string(text)) : std::nullopt;
+  };
+  for (ConfigObject& object : *servers) {
+    TurnServer server;
+    object.require("uri");
+    object.read_text("uri", server.uri, "a URI such as turn:relay.example:3478?transport=udp",
+                     [](std::string_view text) {
+                       return relay::parse_turn_uri(text) ? std::optional(std::string(text)) : std::nullopt;
+                     });
+    object.read_text("username", server.username, "a text of at most 508 bytes", parse_word);
+    object.read_text("password", server.password, "a text of at most 508 bytes", parse_word);
+    object.finish();
+    config.turn_servers.push_back(std::move(server));
+  }
 }
 
 void read_candidates(ConfigObject object, CandidatePolicy& policy) {
@@ -183,6 +206,8 @@ Config read_config(std::string_view text, std::set<std::string>* keys_looked_for
   root.read_integer("mtu", config.mtu, 1280, 9000);  // 1280: IPv6 needs it
   root.read_texts("stun_servers", config.stun_servers, 16, "an address and port such as 198.51.100.7:3478",
                   parse_remote_endpoint);
+  read_turn_servers(root, config);
+  root.read_flag("turn_tls_verify", config.turn_tls_verify);
   read_candidates(root.object("candidates"), config.candidates);
   read_plugins(root.object("plugins"), config.plugins);
   read_ice(root.object("ice"), config.ice);

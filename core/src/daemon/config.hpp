@@ -42,9 +42,18 @@ struct PriorityLayer {
 
 struct PluginConfig {
   std::optional<std::filesystem::path> directory;  ///< nullopt: where the shipped plugins are installed
-  std::vector<std::string> load{"priority-ice", "candidates-stun"};  ///< names in `directory`, or files
+  std::vector<std::string> load{"priority-ice", "candidates-stun",
+                                "transport-turn"};  ///< names in `directory`, or files
   std::vector<PriorityLayer> priority{{"priority-ice", 1000}};
   friend bool operator==(const PluginConfig&, const PluginConfig&) = default;
+};
+
+/// A TURN server beside those of the address server.
+struct TurnServer {
+  std::string uri;  ///< RFC 7065
+  std::string username;
+  std::string password;
+  friend bool operator==(const TurnServer&, const TurnServer&) = default;
 };
 
 /// Timers of the ICE agent (ice::Agent::Options says what each does).
@@ -104,6 +113,8 @@ struct Config {
   std::string log_level = "info";
   std::uint16_t mtu = 1467;
   std::vector<net::Endpoint> stun_servers;  ///< beside those of the address server
+  std::vector<TurnServer> turn_servers;     ///< likewise
+  bool turn_tls_verify = false;             ///< turns: servers must show a certificate for their name
   CandidatePolicy candidates;
   PluginConfig plugins;
   IceConfig ice;

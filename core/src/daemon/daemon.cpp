@@ -31,6 +31,9 @@
 #include "plugin/executor.hpp"
 #include "plugin/fault_note.hpp"
 #include "plugin/host.hpp"
+#include "relay/link_carrier.hpp"
+#include "relay/relay_manager.hpp"
+#include "relay/turn_directory.hpp"
 #include "store/state_directory.hpp"
 
 namespace causeway::daemon {
@@ -61,6 +64,16 @@ class Daemon final : public ControlTarget {
         bases_(options_.config, nic_.name(), data_.loops()),
         executor_([this](std::function<void()> task) { asio::post(context_, std::move(task)); }),
         plugins_(host_options(), host_callbacks(), executor_),
+        relays_(context_, plugins_, bases_.bases(),
+                {.use_gso = options_.config.data_plane.udp_segmentation,
+                 .use_gro = options_.config.data_plane.udp_gro},
+                relay_callbacks()),
+        turn_directory_(context_,
+                        [this](std::vector<plugin::TurnServer> servers) {
+                          sources_.turn_servers = std::move(servers);
+                          plugins_.set_configuration(sources_, now());
+                          pump();
+                        }),
         node_(node_options(options_.config, state_, data_.loops()), random_),
         link_(context_, {.on_connected =
                              [this](ByteView exporter) {
@@ -117,6 +130,7 @@ class Daemon final : public ControlTarget {
   Result<void> start();
   plugin::Host::Options host_options() const;
   plugin::HostCallbacks host_callbacks();
+  relay::RelayManager::Callbacks relay_callbacks();
   void load_plugins();
   void use_configured_stack();
   void wait_for_signals();
@@ -125,6 +139,8 @@ class Daemon final : public ControlTarget {
   void arm_timer();
   void update_bases();
   void reload_configuration();
+  void tell_bases();
+  void publish_turn_servers();
   void shut_down();
   void obey(node::NodeAction& action);
   void send_datagram(const peer::SendDatagram& send);
@@ -153,6 +169,9 @@ class Daemon final : public ControlTarget {
   std::optional<plugin::FaultNote> fault_note_;
   plugin::ThreadExecutor executor_;
   plugin::Host plugins_;
+  plugin::SourceConfiguration sources_;  ///< what the plugins were told last
+  relay::RelayManager relays_;
+  relay::TurnDirectory turn_directory_;
   node::Node node_;
   link::TlsClient link_;
   std::unique_ptr<ControlSocket> control_;
@@ -196,12 +215,41 @@ plugin::HostCallbacks Daemon::host_callbacks() {
             const dataplane::SendBatch batch{bytes, static_cast<std::uint16_t>(bytes.size())};
             return from->send(to, batch).status == dataplane::SendStatus::sent;
           },
+      .open_link = [this](plugin::LinkRequest request) { relays_.open(std::move(request)); },
+      .close_link = [this](plugin::LinkId link) { relays_.close(link); },
+      .send_on_link = [this](plugin::LinkId link, ByteView bytes) { relays_.send(link, bytes); },
+      .link_allocated =
+          [this](plugin::LinkId link, const plugin::LinkAllocation& allocation) {
+            relays_.on_allocated(link, allocation);
+          },
+      .allocation_lost = [this](plugin::LinkId link,
+                                const std::string& reason) { relays_.on_allocation_lost(link, reason); },
       .ranking_changed =
           [this] {
             node_.on_ranking_changed(now());
             pump();
           },
       .timeout_changed = [this] { arm_timer(); },
+  };
+}
+
+relay::RelayManager::Callbacks Daemon::relay_callbacks() {
+  return {
+      .add_carrier =
+          [this](net::BaseId base, const std::shared_ptr<dataplane::PollableCarrier>& carrier) {
+            // The first loop reads it; what it reads for sessions of others is handed over as ever.
+            const auto send_only = std::make_shared<relay::SendOnlyCarrier>(carrier);
+            std::vector<std::shared_ptr<dataplane::Carrier>> carriers(data_.loops(), send_only);
+            carriers.front() = carrier;
+            data_.add_base(base, carriers);
+          },
+      .remove_carrier = [this](net::BaseId base) { data_.send(dataplane::RemoveBase{base}); },
+      .bases_changed =
+          [this] {
+            tell_bases();
+            pump();
+          },
+      .now = [this] { return now(); },
   };
 }
 
@@ -221,6 +269,7 @@ Result<void> Daemon::start() {
   wait_for_signals();
   wait_for_nics();
   wait_for_data_events();
+  publish_turn_servers();
   node_.start(now());
   update_bases();
   pump();
@@ -323,12 +372,29 @@ void Daemon::update_bases() {
   }
   for (const net::BaseId base : changes.removed)
     data_.send(dataplane::RemoveBase{base});
-  node_.on_bases_changed(bases_.bases(), now());
+  tell_bases();
   std::vector<plugin::BaseView> views;
   for (const auto& [id, base] : bases_.bases())
     views.push_back({id, base.address, base.interface});
   plugins_.set_bases(std::move(views), now());
+  turn_directory_.try_again();
   pump();
+}
+
+/// To the node an address on a relay is a base like that of a NIC.
+void Daemon::tell_bases() {
+  peer::LocalBases all = bases_.bases();
+  all.insert(relays_.bases().begin(), relays_.bases().end());
+  node_.on_bases_changed(std::move(all), now());
+}
+
+void Daemon::publish_turn_servers() {
+  std::vector<protocol::TurnServer> servers;
+  for (const TurnServer& server : options_.config.turn_servers)
+    servers.push_back({server.uri, server.username, server.password, 0});
+  servers.insert(servers.end(), node_.turn_servers().begin(), node_.turn_servers().end());
+  sources_.turn_tls_verify = options_.config.turn_tls_verify;
+  turn_directory_.set(std::move(servers));
 }
 
 void Daemon::reload_configuration() {
@@ -341,9 +407,15 @@ void Daemon::reload_configuration() {
   options_.config.log_level = config->log_level;
   options_.config.stun_servers = config->stun_servers;
   options_.config.candidates = config->candidates;
+  options_.config.turn_servers = config->turn_servers;
+  if (options_.config.turn_tls_verify != config->turn_tls_verify) {
+    options_.config.turn_tls_verify = sources_.turn_tls_verify = config->turn_tls_verify;
+    plugins_.set_configuration(sources_, now());
+  }
   options_.config.plugins.priority = config->plugins.priority;
   log::set_level(config->log_level);
   node_.set_extra_stun_servers(config->stun_servers, now());
+  publish_turn_servers();
   use_configured_stack();
   bases_.set_policy(config->candidates);
   update_bases();
@@ -397,11 +469,11 @@ void Daemon::obey(node::NodeAction& action) {
               list.push_back({address, std::move(name)});
             if (options_.config.hosts_file) publish_names(list);
           },
-          [&](node::UpdateSources& update) { plugins_.set_configuration({update.stun_servers}, now()); },
-          [&](node::UpdateRelays& update) {
-            log::info("daemon", "the server names {} TURN server{}", update.turn_servers.size(),
-                      update.turn_servers.size() == 1 ? "" : "s");
+          [&](node::UpdateSources& update) {
+            sources_.stun_servers = std::move(update.stun_servers);
+            plugins_.set_configuration(sources_, now());
           },
+          [&](node::UpdateRelays&) { publish_turn_servers(); },
           [&](node::RankCandidates& rank) {
             plugins_.rank_candidates(
                 std::move(rank.candidates), now(),
@@ -481,6 +553,11 @@ void Daemon::release_when_stored() {
 }
 
 void Daemon::send_datagram(const peer::SendDatagram& send) {
+  if (const auto relayed = relays_.send_datagram(send.base, send.to, send.bytes)) {
+    if (relayed->status == dataplane::SendStatus::unreachable)
+      node_.on_send_failed(send.base, send.to, now());
+    return;
+  }
   dataplane::UdpBase* base = bases_.find(send.base);
   if (!base) return;
   const auto outcome = base->send(send.to, {send.bytes, static_cast<std::uint16_t>(send.bytes.size())});

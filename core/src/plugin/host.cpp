@@ -97,9 +97,11 @@ void Host::set_configuration(SourceConfiguration configuration, Now now) {
   const SourceConfiguration before = std::exchange(state_->configuration, std::move(configuration));
   const bool is_news_for_transports = before.turn_servers != state_->configuration.turn_servers ||
                                       before.turn_tls_verify != state_->configuration.turn_tls_verify;
+  const bool is_news_for_sources =
+      before.stun_servers != state_->configuration.stun_servers || !is_news_for_transports;
   for (const LoadedPtr& plugin : std::vector(state_->rows)) {
     if (plugin->state != InstanceState::active || plugin->kind == Kind::priority) continue;
-    if (plugin->kind == Kind::transport && !is_news_for_transports) continue;
+    if (plugin->kind == Kind::transport ? !is_news_for_transports : !is_news_for_sources) continue;
     state_->configure_source(plugin, now);
   }
 }
