@@ -42,8 +42,11 @@ Json path_report(const peer::Peer& peer, const peer::LocalBases& bases, Now now)
   }
   const auto* entry = peer.paths().find(*selected);
   const auto measured = entry ? entry->stats.measurements() : path::Measurements{};
+  const auto base = bases.find(pair->local.base);
+  const peer::Relay* relay = base != bases.end() && base->second.relay ? &*base->second.relay : nullptr;
   path["local"] = pair->local.base_address.to_string();
-  path["base"] = pair->local.base_address.to_string();
+  path["base"] = (relay ? relay->nic : pair->local.base_address).to_string();
+  if (relay) path["transport"] = relay->transport;
   path["local_type"] = type_text(pair->local.type);
   path["remote_type"] = type_text(pair->remote.type);
   path["rtt_ms"] = milliseconds(measured.rtt ? measured.rtt : pair->rtt);
