@@ -24,6 +24,7 @@ constexpr std::int64_t kTa = 50 * kMillisecond;  // RFC 8445 §14.2: pace of new
 constexpr std::int64_t kKeepAliveFrom = 15 * kSecond;
 constexpr std::int64_t kKeepAliveTo = 25 * kSecond;
 constexpr std::int64_t kRetrySilent = 30 * kSecond;
+constexpr std::int64_t kAskAgainAfter = 100 * kMillisecond;  // changes come in bursts: link, address, route
 
 constexpr std::size_t kMaxBases = 32;
 constexpr std::size_t kMaxServers = 8;
@@ -55,6 +56,7 @@ void StunSource::set_bases(std::vector<Base> bases, std::int64_t now) {
   if (bases.size() > kMaxBases) bases.resize(kMaxBases);
   bases_ = std::move(bases);
   rebuild(now);
+  ask_again(now);
 }
 
 void StunSource::set_servers(std::vector<cw_address> servers, std::int64_t now) {
@@ -94,6 +96,19 @@ void StunSource::rebuild(std::int64_t now) {
   on_time(now);
 }
 
+/// Being told of the bases means that something of the network changed: what is unanswered, or was answered
+/// before, may have another answer. Paced, and not more often than kAskAgainAfter.
+void StunSource::ask_again(std::int64_t now) {
+  std::int64_t start = now;
+  for (Query& query : queries_) {
+    if (now - query.begun < kAskAgainAfter) continue;
+    query.requests = 0;
+    query.due = start;
+    start += kTa;
+  }
+  on_time(now);
+}
+
 void StunSource::on_time(std::int64_t now) {
   for (Query& query : queries_) {
     if (query.due <= now) step(query, now);
@@ -108,7 +123,10 @@ void StunSource::step(Query& query, std::int64_t now) {
     settle(query, std::nullopt);
     return;
   }
-  if (query.requests == 0) world_.random(query.id.data(), query.id.size());
+  if (query.requests == 0) {
+    world_.random(query.id.data(), query.id.size());
+    query.begun = now;
+  }
   ++query.requests;
   query.due = now + (query.requests == kRc ? kRm * kRto : kRto << (query.requests - 1));
   const auto bytes = encode_binding_request(query.id);

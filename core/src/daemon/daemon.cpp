@@ -24,6 +24,7 @@
 #include "daemon/hosts_file.hpp"
 #include "daemon/node_options.hpp"
 #include "daemon/state_keeper.hpp"
+#include "daemon/suspend_watch.hpp"
 #include "daemon/virtual_nic.hpp"
 #include "dataplane/data_plane.hpp"
 #include "link/tls_client.hpp"
@@ -50,6 +51,8 @@ constexpr std::size_t kEventsAtOnce = 256;
 constexpr std::size_t kUnderLoad = 64;
 /// A flood comes in bursts: so long after the last one we still count as under load, as wireguard-go has it.
 constexpr Duration kUnderLoadFor = 1s;
+/// After a sleep of this machine as long as this, the connection with the server is made anew unasked.
+constexpr Duration kServerForgets = 60s;
 
 /// Everything the node needs of the machine, in the order it is opened; destroyed in reverse: the data loops
 /// stop before the TUN goes, plugins are closed before the executor.
@@ -135,12 +138,14 @@ class Daemon final : public ControlTarget {
   void use_configured_stack();
   void wait_for_signals();
   void wait_for_nics();
+  void wait_for_wake_up();
   void wait_for_data_events();
   void arm_timer();
   void update_bases();
-  void reload_configuration();
   void tell_bases();
   void publish_turn_servers();
+  void on_network_changed(Duration away);
+  void reload_configuration();
   void shut_down();
   void obey(node::NodeAction& action);
   void send_datagram(const peer::SendDatagram& send);
@@ -163,6 +168,8 @@ class Daemon final : public ControlTarget {
   asio::steady_timer timer_{context_};
   asio::signal_set signals_{context_, SIGTERM, SIGINT, SIGHUP};
   asio::posix::stream_descriptor nic_events_{context_};
+  std::optional<SuspendWatch> suspend_watch_;
+  asio::posix::stream_descriptor wake_ups_{context_};
   asio::posix::stream_descriptor data_events_{context_};
   dataplane::DataPlane data_;
   BaseManager bases_;
@@ -268,6 +275,7 @@ Result<void> Daemon::start() {
 
   wait_for_signals();
   wait_for_nics();
+  wait_for_wake_up();
   wait_for_data_events();
   publish_turn_servers();
   node_.start(now());
@@ -322,10 +330,29 @@ void Daemon::wait_for_nics() {
     const auto changed = monitor_.refresh();
     if (!changed) {
       log::warning("net", "{}", changed.error().message);
-    } else if (*changed) {
-      update_bases();
+    } else if (monitor_.take_default_route_change() || *changed) {
+      on_network_changed({});
     }
     wait_for_nics();
+  });
+}
+
+void Daemon::wait_for_wake_up() {
+  if (!suspend_watch_) {
+    auto watch = SuspendWatch::open();
+    if (!watch)
+      return log::warning("daemon", "{}: a sleep of this machine is noticed late", watch.error().message);
+    suspend_watch_.emplace(std::move(*watch));
+    wake_ups_.assign(::dup(suspend_watch_->descriptor()));
+  }
+  wake_ups_.async_wait(asio::posix::stream_descriptor::wait_read, [this](boost::system::error_code error) {
+    if (error) return;
+    if (const auto away = suspend_watch_->take()) {
+      log::info("daemon", "awake again after {} s",
+                std::chrono::duration_cast<std::chrono::seconds>(*away).count());
+      on_network_changed(*away);
+    }
+    wait_for_wake_up();
   });
 }
 
@@ -397,6 +424,19 @@ void Daemon::publish_turn_servers() {
   turn_directory_.set(std::move(servers));
 }
 
+void Daemon::on_network_changed(Duration away) {
+  update_bases();
+  // TCP would go on for minutes from an address that is gone, and to a server that has forgotten us.
+  const auto local = link_.local_address();
+  if (local && (!monitor_.has_usable_address(*local) || away >= kServerForgets)) {
+    link_.close();
+    node_.on_server_closed(away >= kServerForgets ? "this machine slept" : "the network in use is gone",
+                           now());
+  }
+  node_.on_network_changed(away, now());
+  pump();
+}
+
 void Daemon::reload_configuration() {
   if (!options_.config_file) return;
   auto config = load_config(*options_.config_file);
@@ -418,7 +458,7 @@ void Daemon::reload_configuration() {
   publish_turn_servers();
   use_configured_stack();
   bases_.set_policy(config->candidates);
-  update_bases();
+  on_network_changed({});
   log::info("daemon", "the configuration was read again");
 }
 

@@ -66,6 +66,9 @@ class Node {
 
   // ---- world ----
   void on_bases_changed(peer::LocalBases bases, Now now);
+  /// After on_bases_changed(), when anything of the machine's network is another than before, or the machine
+  /// slept for `away`, which no steady clock saw: what was lost is sought at once, what works is verified.
+  void on_network_changed(Duration away, Now now);
   void on_data_event(dataplane::Event&& event, bool under_load, Now now);
   /// Sending from the control thread failed because there is no way from this base to there.
   void on_send_failed(net::BaseId base, const net::Endpoint& to, Now now);

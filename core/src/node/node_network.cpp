@@ -29,6 +29,15 @@ void Node::on_bases_changed(peer::LocalBases bases, Now now) {
   run(now);
 }
 
+void Node::on_network_changed(Duration away, Now now) {
+  if (link_) link_->on_network_changed(now);
+  for (auto& [id, peer] : peers_) {
+    peer->on_network_changed(away, now);
+    obey_peer(*peer, now);
+  }
+  run(now);
+}
+
 void Node::on_candidate_found(const std::string& source, net::BaseId base, ice::CandidateType type,
                               const net::Endpoint& address, Now now) {
   if (candidates_.add(source, base, type, address)) rank_candidates();

@@ -171,14 +171,18 @@ void Peer::request_session(Now now) {
 void Peer::release(std::string_view reason, Now now) {
   drop_agent();
   set_data_path(std::nullopt);
-  actions_.emplace_back(dataplane::Command{dataplane::ErasePeerKeypairs{id_}});
+  forget_session(now);
   actions_.emplace_back(WithdrawOffer{});
-  session_.reset(now);
-  agreed_.reset();
   wants_session_ = false;
   score_at_ = reselect_at_ = nominate_at_ = initiate_at_ = tick_at_ = connecting_until_ = std::nullopt;
   set_state(PeerState::idle, reason);
   run(now);
+}
+
+void Peer::forget_session(Now now) {
+  actions_.emplace_back(dataplane::Command{dataplane::ErasePeerKeypairs{id_}});
+  session_.reset(now);
+  agreed_.reset();
 }
 
 void Peer::block(std::string_view reason, Now now) {

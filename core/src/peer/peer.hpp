@@ -203,6 +203,7 @@ class Peer {
  private:
   void start_agent(std::string ufrag, Now now);
   void drop_agent();
+  void forget_session(Now now);
   void try_remembered_paths(Now now);
   void add_remembered_paths(Now now);
   bool is_known_by_former_ufrag(ByteView message) const;

@@ -9,11 +9,7 @@ void Peer::on_network_changed(Duration away, Now now) {
   if (state_ == PeerState::blocked) return;
   // Keys grow old while we sleep (whitepaper §6.2: no key is used for longer than this), and the peer has
   // forgotten them by then.
-  if (away >= session::kRejectAfterTime && agreed_) {
-    actions_.emplace_back(dataplane::Command{dataplane::ErasePeerKeypairs{id_}});
-    session_.reset(now);
-    agreed_.reset();
-  }
+  if (away >= session::kRejectAfterTime && agreed_) forget_session(now);
   if (agent_) {
     if (away >= context_.ice.consent_timeout) agent_->expire_consent(now);
     for (const ice::PairView& pair : agent_->pairs()) {
