@@ -152,9 +152,12 @@ void PathWatch::make_up_for_lateness(SteadyTime now) {
     sent += late;
 }
 
+bool PathWatch::is_silent(SteadyTime now) const {
+  return unanswered_since_ && now - *unanswered_since_ >= patience();
+}
+
 void PathWatch::look_for_silence(SteadyTime now) {
-  if (unanswered_since_ && now - *unanswered_since_ >= patience())
-    begin(Cause::silence, *unanswered_since_, now);
+  if (is_silent(now)) begin(Cause::silence, *unanswered_since_, now);
 }
 
 void PathWatch::look_at_sample(SteadyTime now) {
@@ -188,7 +191,7 @@ PathWatch::Verdict PathWatch::judge(SteadyTime now) {
   const auto overdue =
       static_cast<std::size_t>(std::count_if(trial.unanswered.begin(), trial.unanswered.end(),
                                              [&](SteadyTime sent) { return now - sent >= wait(); }));
-  const bool is_quiet = trial.cause != Cause::sample;
+  const bool is_quiet = trial.cause != Cause::sample || is_silent(now);
   if (overdue >= kCompanionAfter && is_quiet && !others_.empty()) {
     const bool is_better =
         !trial.answering.empty() && (!trial.companion || !contains(trial.answering, *trial.companion));
@@ -202,7 +205,7 @@ PathWatch::Verdict PathWatch::judge(SteadyTime now) {
   if (overdue < kUnanswered || trial.small_answers > 0) return Verdict::none;
   const Duration silence = now - trial.since;
   const bool lasts = silence >= (is_quiet ? kLeastSilence : kLeastSilenceWithData);
-  if (lasts && !trial.answering.empty()) return Verdict::dead;
+  if (!trial.answering.empty()) return lasts ? Verdict::dead : Verdict::none;
   if (silence >= std::max<Duration>(kLeastSilenceOfAll, 3 * wait())) return Verdict::all_dead;
   return Verdict::none;
 }

@@ -95,6 +95,7 @@ class PathWatch {
   Duration spacing() const;
   void begin(Cause cause, SteadyTime since, SteadyTime now);
   void make_up_for_lateness(SteadyTime now);
+  bool is_silent(SteadyTime now) const;
   void look_for_silence(SteadyTime now);
   void look_at_sample(SteadyTime now);
   void step(SteadyTime now);

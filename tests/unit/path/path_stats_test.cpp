@@ -45,5 +45,25 @@ TEST(PathStats, RemembersOverADisconnect) {
   EXPECT_EQ(stats.losses_in_a_row(), 0u);
 }
 
+TEST(PathStats, RoundTripsThatNobodyCanHaveAreNotMeasured) {
+  PathStats stats;
+  stats.on_answer(0ns);
+  stats.on_answer(-5ms);
+  EXPECT_FALSE(stats.measurements().rtt) << "a relay that claims to need no time must not win by it";
+  EXPECT_EQ(stats.measurements().probes, 2u);
+  stats.on_answer(30us);
+  EXPECT_EQ(stats.measurements().rtt, 30us);
+}
+
+TEST(PathStats, ProbesOfTheDataPathDoNotSpeakForIce) {
+  PathStats stats;
+  stats.on_loss();
+  stats.on_data_answer(10ms);
+  EXPECT_EQ(stats.losses_in_a_row(), 1u);
+  stats.on_data_loss();
+  EXPECT_EQ(stats.losses_in_a_row(), 1u);
+  EXPECT_EQ(stats.measurements().probes, 3u);
+}
+
 }  // namespace
 }  // namespace causeway::path
