@@ -192,7 +192,9 @@ PathWatch::Verdict PathWatch::judge(SteadyTime now) {
       static_cast<std::size_t>(std::count_if(trial.unanswered.begin(), trial.unanswered.end(),
                                              [&](SteadyTime sent) { return now - sent >= wait(); }));
   const bool is_quiet = trial.cause != Cause::sample || is_silent(now);
-  if (overdue >= kCompanionAfter && is_quiet && !others_.empty()) {
+  // While all waits for an answer there is little to copy, and TCP's first repetition should get through.
+  const bool has_company = trial.cause == Cause::silence && !is_one_way_;
+  if ((has_company || overdue >= kCompanionAfter) && is_quiet && !others_.empty()) {
     const bool is_better =
         !trial.answering.empty() && (!trial.companion || !contains(trial.answering, *trial.companion));
     if (is_better) {

@@ -87,7 +87,9 @@ TEST(PathMessage, AnyBytesAreReadWithinBounds) {
     if (bytes.size() > 1) bytes[1] = static_cast<std::uint8_t>(random.below(5));
     const auto message = parse_path_message(bytes);
     const auto* order = message ? std::get_if<Order>(&*message) : nullptr;
-    if (order) EXPECT_EQ(encode(*order).size(), bytes.size());
+    if (order) {
+      EXPECT_EQ(encode(*order).size(), bytes.size());
+    }
   }
 }
 
