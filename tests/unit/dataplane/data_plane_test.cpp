@@ -93,7 +93,7 @@ class DataPlaneTest : public ::testing::TestWithParam<std::tuple<unsigned, Steer
       ASSERT_TRUE(steer_by_receiver_index(group->front().descriptor(), loops()));
     }
     local_ = group->front().local();
-    std::vector<std::shared_ptr<UdpBase>> carriers;
+    std::vector<std::shared_ptr<Carrier>> carriers;
     for (auto& socket : *group)
       carriers.push_back(std::make_shared<UdpBase>(kBase, std::move(socket)));
     plane_->add_base(kBase, carriers);
