@@ -4,6 +4,7 @@
 // Over a stream the same behind two bytes of length. The first TURN server's user name says how it lies.
 #include <cstdio>
 #include <cstdlib>
+#include <optional>
 #include <stdexcept>
 #include <string>
 
@@ -77,7 +78,7 @@ class ToyTransport final : public TransportPlugin {
     if (text == "CFAIL") return CW_ERROR_FAILED;
     if (text == "CTHROW") throw std::runtime_error("as told");
     if (text == "CTIMER") return host().set_timer(1, host().now().steady_ns + 1'000'000'000);
-    if (text == "CCLOSED?") send(link, "C" + std::to_string(closed_));
+    if (text == "CCLOSED?") send(link, "C", closed_);
     return CW_OK;
   }
   cw_status on_timer(std::uint32_t timer) override {
@@ -85,11 +86,11 @@ class ToyTransport final : public TransportPlugin {
     return CW_OK;
   }
   cw_status want_peer(std::uint32_t link, const cw_address& peer) override {
-    send(link, "CWANT " + std::to_string(peer.port));
+    send(link, "CWANT ", peer.port);
     return CW_OK;
   }
   cw_status drop_peer(std::uint32_t link, const cw_address& peer) override {
-    send(link, "CDROP " + std::to_string(peer.port));
+    send(link, "CDROP ", peer.port);
     return CW_OK;
   }
   std::int64_t frame(const std::uint8_t* bytes, std::size_t size) const override {
@@ -145,12 +146,15 @@ class ToyTransport final : public TransportPlugin {
   }
 
  private:
-  void send(std::uint32_t link, const std::string& text) {
-    std::string message = text;
+  void send(std::uint32_t link, std::string_view text, std::optional<unsigned> number = std::nullopt) {
+    std::string inside(text);
+    if (number) inside.append(std::to_string(*number));
+    std::string message;
     if (is_stream_) {
-      message.insert(0, 1, static_cast<char>(text.size() & 0xff));
-      message.insert(0, 1, static_cast<char>(text.size() >> 8));
+      message.push_back(static_cast<char>(inside.size() >> 8));
+      message.push_back(static_cast<char>(inside.size() & 0xff));
     }
+    message.append(inside);
     host().send_on_link(link, reinterpret_cast<const std::uint8_t*>(message.data()), message.size());
   }
   void lie_of_wrap(cw_packet& packet) const {

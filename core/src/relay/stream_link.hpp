@@ -15,11 +15,11 @@ class io_context;
 namespace causeway::relay {
 
 struct StreamOptions {
-  net::IpAddress local;  ///< of the base's NIC
-  std::string device;    ///< that NIC; empty: as the routes say
-  net::Endpoint server;
+  net::IpAddress local = {};  ///< of the base's NIC
+  std::string device = {};    ///< that NIC; empty: as the routes say
+  net::Endpoint server = {};
   bool is_tls = false;
-  std::string server_name;  ///< TLS: to ask for (SNI), and to verify the certificate by
+  std::string server_name = {};  ///< TLS: to ask for (SNI), and to verify the certificate by
   bool verify = false;
   Duration patience = std::chrono::seconds(10);  ///< for the connection, and again for the TLS handshake
 };
