@@ -1,4 +1,5 @@
 // Transport plugins under the host: their links, the calls of data threads, and the end of both.
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <atomic>
@@ -19,7 +20,7 @@ const net::Endpoint kServer = *net::Endpoint::parse("198.51.100.9:3478");
 const net::Endpoint kPeer = *net::Endpoint::parse("203.0.113.20:40000");
 
 BaseView base(std::uint32_t id) {
-  return {net::BaseId{id}, *net::Endpoint::parse("192.168.0." + std::to_string(id) + ":41641"), "eth0"};
+  return {net::BaseId{id}, *net::Endpoint::parse(fmt::format("192.168.0.{}:41641", id)), "eth0"};
 }
 
 /// A host whose links are written down, not opened.
@@ -358,8 +359,7 @@ TEST(TransportThreads, UnloadWaitsForTheCallsUnderWay) {
     run_posted_until([&] { return passed > 1000; });
     ASSERT_TRUE(host.unload(kToy, now));
     run_posted_until([&] { return host.list().empty(); });
-    EXPECT_FALSE(
-        is_mapped(scratch.path() / ("run/plugins/toy-transport." + std::to_string(round + 1) + ".so")));
+    EXPECT_FALSE(is_mapped(scratch.path() / fmt::format("run/plugins/toy-transport.{}.so", round + 1)));
     stop = true;
     for (std::thread& loop : loops)
       loop.join();
