@@ -116,8 +116,9 @@ bool Forwarder::send_in_pieces(Peer& peer, session::Keypair& keypair, MutableByt
 // 7
 void Forwarder::seal_stock(Peer& peer, session::Keypair& keypair, ByteView plaintext, std::uint8_t ecn,
                            Now now) {
-  const std::size_t sealed = session::Keypair::sealed_bytes(plaintext.size(), peer.inner_limit);
-  keypair.seal(plaintext, begin_datagram(peer, sealed, ecn, now), peer.inner_limit);
+  const std::size_t limit = peer.inner_limit;  // what begin_datagram() sends may be refused, and lower it
+  const std::size_t sealed = session::Keypair::sealed_bytes(plaintext.size(), limit);
+  keypair.seal(plaintext, begin_datagram(peer, sealed, ecn, now), limit);
   end_datagram(keypair, sealed, ecn, !plaintext.empty(), now);
 }
 
@@ -203,7 +204,7 @@ void Forwarder::on_send_failed(Peer& peer, const SendOutcome& outcome, std::size
       // The packets are sealed, so nobody is told; the next of that size meet the lower limit in step 6.
       drops_.add(DropReason::too_big, packets);
       const std::size_t refused = run_.batch().segment_bytes + udp_and_ip_bytes(peer.path->remote);
-      if (refused <= peer.mtu) set_mtu(peer, next_lower_mtu(refused));
+      if (refused <= peer.mtu) set_mtu(peer, std::min(peer.mtu, next_lower_mtu(refused)));
       return;
     }
     case SendStatus::unreachable:

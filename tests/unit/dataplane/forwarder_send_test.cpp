@@ -136,6 +136,16 @@ TEST_F(ForwarderSend, TooBigWithoutDfGoesInFragments) {
   EXPECT_EQ(payload, Bytes(packet.begin() + 20, packet.end()));
 }
 
+TEST_F(ForwarderSend, ARefusalNeverRaisesTheMtu) {
+  near.set_path("198.51.100.2:2000", 400);  // less than the lowest size that is tried by itself
+  near.carrier->most_datagram_bytes = 100;
+  near.send(build({.payload = Bytes(200, 1)}));
+  EXPECT_EQ(near.dropped(DropReason::too_big), 1u);
+  near.send(build({.payload = Bytes(450, 1)}));
+  ASSERT_EQ(near.tun.written.size(), 1u);
+  EXPECT_EQ(packet::load_be16(near.tun.written[0].packet.data() + 26), 340);
+}
+
 TEST_F(ForwarderSend, TheKernelsSmallerMtuIsLearntAndOthersInTheBatchStillGo) {
   near.carrier->most_datagram_bytes = 1400;
   near.tun.put(build({.payload = Bytes(1400, 1)}));
