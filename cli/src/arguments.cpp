@@ -116,6 +116,7 @@ class CommandLine {
     add_text(add_query(app_, "checks", "Connectivity checks of all peers, or of one", "checks"), "PEER",
              "Name or virtual address", "peer", false);
     add_query(app_, "friends", "Our user's friends and their nodes", "friends");
+    add_query(app_, "netcheck", "What the network around this machine lets through", "netcheck");
     add_query(app_, "plugins", "Loaded plugins", "plugins");
     add_query(app_, "buffers", "Buffers for packets to be sent and received", "buffers");
     add_query(app_, "metrics", "All counters", "metrics");
@@ -212,7 +213,7 @@ std::variant<Invocation, Answered> parse_arguments(int argc, const char* const* 
     }
     if (invocation->method == "join" || invocation->method == "leave" ||
         invocation->method.starts_with("plugin.") || invocation->method.starts_with("friend.") ||
-        invocation->method.starts_with("candidate.")) {
+        invocation->method.starts_with("candidate.") || invocation->method == "netcheck") {
       invocation->timeout = std::chrono::seconds(30);
     }
     // A person is always told what is ignored; the JSON for scripts is a plain list unless they ask.

@@ -265,6 +265,65 @@ std::string render_explanation(const Json& explanation) {
                   rows_of(member(explanation, "pairs"), row));
 }
 
+std::string render_netcheck_step(const Json& step) { return "… " + printable(text(step, "step")) + "\n"; }
+
+std::string render_netcheck(const Json& findings) {
+  const auto known = [](const Json& value, const char* yes, const char* no) {
+    return !value.is_boolean() ? "unknown" : value.get<bool>() ? yes : no;
+  };
+  const auto family = [&](const char* name) {
+    const Json& report = member(findings, name);
+    if (member(report, "address") != true) return std::string("no address");
+    return std::string("UDP ") + known(member(report, "udp"), "passes", "does not pass");
+  };
+  const Json& nat = member(findings, "nat");
+  const auto behaviour = [](const Json& value) {
+    return value.is_string() ? text(value) : std::string("unknown");
+  };
+  const Json& server = member(findings, "server");
+  std::string server_text = "none";
+  if (server.is_object()) {
+    server_text = fmt::format("{}, {}, {}", text(server, "address"), text(server, "state"),
+                              milliseconds(member(server, "rtt_ms")));
+  }
+  std::string mapping = behaviour(member(nat, "mapping"));
+  if (member(nat, "mapping_by").is_string()) mapping += " (by " + text(nat, "mapping_by") + ")";
+  std::string out = printable(text(findings, "summary")) + "\n\n" +
+                    format_list({{"IPv4", family("ipv4")},
+                                 {"IPv6", family("ipv6")},
+                                 {"NAT", known(member(nat, "nat"), "yes", "no")},
+                                 {"mapping", mapping},
+                                 {"filtering", behaviour(member(nat, "filtering"))},
+                                 {"hairpin", known(member(nat, "hairpin"), "yes", "no")},
+                                 {"address server", server_text}});
+  Rows rows;
+  if (const Json& locals = member(findings, "interfaces"); locals.is_array()) {
+    for (const Json& local : locals) {
+      const Json& servers = member(local, "servers");
+      for (const Json& row : servers.is_array() ? servers : Json::array()) {
+        rows.push_back({text(local, "interface"), text(local, "local"), text(row, "server"),
+                        text(row, "verdict"), text(row, "mapped"), milliseconds(member(row, "rtt_ms"))});
+      }
+    }
+  }
+  out += "\n" +
+         table_or("no STUN server was asked", {"NIC", "LOCAL", "STUN SERVER", "", "SEES US AS", "RTT"}, rows);
+  if (const Json& relays = member(findings, "relays"); relays.is_array() && !relays.empty()) {
+    out +=
+        "\n" + format_table(
+                   {"RELAYED ADDRESS", "BY", "RTT"},
+                   rows_of(relays, [](const Json& row) -> std::vector<std::string> {
+                     return {text(row, "address"), text(row, "source"), milliseconds(member(row, "rtt_ms"))};
+                   }));
+  }
+  if (const Json& list = member(findings, "problems"); list.is_array() && !list.empty()) {
+    out += "\n";
+    for (const Json& problem : list)
+      out += "! " + printable(text(problem)) + "\n";
+  }
+  return out;
+}
+
 std::string render_ping_step(const Json& step) {
   const Json& rtt = member(step, "rtt_ms");
   if (!rtt.is_number()) return fmt::format("{}: no reply\n", text(step, "seq"));
@@ -291,8 +350,8 @@ std::string render(std::string_view method, const Json& result) {
   static const std::map<std::string_view, Renderer> renderers{
       {"status", render_status},       {"peers", render_peers},    {"candidates", render_candidates},
       {"mappings", render_mappings},   {"checks", render_checks},  {"plugins", render_plugins},
-      {"explain", render_explanation}, {"ping", render_ping},      {"metrics", render_values},
-      {"buffers", render_values},      {"friends", render_friends}};
+      {"explain", render_explanation}, {"ping", render_ping},      {"netcheck", render_netcheck},
+      {"metrics", render_values},      {"buffers", render_values}, {"friends", render_friends}};
   if (const auto found = renderers.find(method); found != renderers.end()) return found->second(result);
   if (result.is_string()) return printable(result.get<std::string>()) + "\n";
   if (const std::string message = text(result, "message"); message != "-") return printable(message) + "\n";

@@ -16,6 +16,8 @@ std::string render_checks(const nlohmann::json& checks);
 std::string render_friends(const nlohmann::json& friends);
 std::string render_plugins(const nlohmann::json& plugins);
 std::string render_explanation(const nlohmann::json& explanation);
+std::string render_netcheck(const nlohmann::json& findings);
+std::string render_netcheck_step(const nlohmann::json& step);
 std::string render_ping_step(const nlohmann::json& step);
 std::string render_ping(const nlohmann::json& summary);
 /// Any object or list: "a.b  value" lines, lists of objects as tables (metrics, buffers).

@@ -1,5 +1,7 @@
 #include "cli/src/run.hpp"
 
+#include <unistd.h>
+
 #include <ostream>
 
 #include "cli/src/arguments.hpp"
@@ -17,8 +19,12 @@ int run(int argc, const char* const* argv, std::ostream& out, std::ostream& err)
   }
   const auto& wanted = std::get<Invocation>(parsed);
   const auto on_progress = [&](const nlohmann::json& step) {
-    if (!wanted.as_json)
-      out << (wanted.method == "ping" ? render_ping_step(step) : render_values(step)) << std::flush;
+    if (wanted.as_json) return;
+    if (wanted.method == "netcheck") {
+      if (::isatty(STDOUT_FILENO)) out << render_netcheck_step(step) << std::flush;
+      return;
+    }
+    out << (wanted.method == "ping" ? render_ping_step(step) : render_values(step)) << std::flush;
   };
   const auto result =
       call_daemon(wanted.directory, wanted.method, wanted.params, wanted.timeout, on_progress);

@@ -7,6 +7,7 @@
 
 #include "crypto/aead_support.hpp"
 #include "daemon/friend_methods.hpp"
+#include "daemon/netcheck_operation.hpp"
 #include "daemon/ping_operation.hpp"
 #include "dataplane/forwarder.hpp"
 #include "protocol/json.hpp"
@@ -346,7 +347,7 @@ ControlSocket::Handler make_control_handler(ControlTarget& target) {
   for (const auto& [name, call] : changes())
     handler.changing_methods.insert(name);
   handler.changing_methods.insert(
-      {"join", "leave", "ping", "friend.add", "friend.remove", "candidate.add", "candidate.remove"});
+      {"join", "leave", "ping", "friend.add", "friend.remove", "candidate.add", "candidate.remove", "netcheck"});
   handler.call = [&target](const std::string& method, const Json& params, const PeerCredentials&,
                            ControlSocket::Completion done, ControlSocket::Progress progress) {
     if (const auto at = queries().find(method); at != queries().end())
@@ -361,6 +362,7 @@ ControlSocket::Handler make_control_handler(ControlTarget& target) {
     }
     if (method == "candidate.add") return change_candidate(target, params, true, std::move(done));
     if (method == "candidate.remove") return change_candidate(target, params, false, std::move(done));
+    if (method == "netcheck") return start_netcheck(target, std::move(done), std::move(progress));
     if (method == "friend.add") return add_friend(target, params, std::move(done));
     if (method == "friend.remove") return remove_friend(target, params, std::move(done));
     start_ping(target, params, std::move(done), std::move(progress));

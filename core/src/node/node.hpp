@@ -16,6 +16,7 @@
 #include "node/actions.hpp"
 #include "node/candidate_book.hpp"
 #include "node/friend_book.hpp"
+#include "node/subscription_policy.hpp"
 #include "node/transaction_table.hpp"
 #include "peer/peer.hpp"
 #include "session/handshake.hpp"
@@ -46,6 +47,7 @@ class Node {
     std::optional<net::Prefix> static_prefix;         ///< with static_address: no server assigns ours
     std::optional<net::IpAddress> static_address;
     ice::Agent::Options ice;
+    SubscriptionPolicy subscriptions = SubscriptionPolicy::friends;
     unsigned data_loops = 1;    ///< each peer's session belongs to one of them
     bool path_messages = true;  ///< announce path messages; nothing without `compact`
     bool compact = true;        ///< announce compact messages, and use them with peers that do too
@@ -96,6 +98,8 @@ class Node {
   Result<void> add_user_candidate(const net::Endpoint& address, Now now);
   Result<void> remove_user_candidate(const net::Endpoint& address, Now now);
   void set_extra_stun_servers(std::vector<net::Endpoint> servers, Now now);
+  /// Another one than before is applied to the subscribers there are.
+  void set_subscription_policy(SubscriptionPolicy policy, Now now);
 
   /// Puts a user, named by himself or by a node of his, on our user's friend list, or takes him off and
   /// forgets his pins. With a key, only the keys so given are his. FriendAnswered with the returned ticket
@@ -119,14 +123,23 @@ class Node {
   std::optional<net::IpAddress> virtual_address() const {
     return state_.virtual_address ? state_.virtual_address : options_.static_address;
   }
+  std::optional<net::IpAddress> virtual_address6() const;
+  /// What the server says of a peer: none when it has not said anything in this life of the node.
+  struct Told {
+    bool online = false;
+    std::vector<ice::Candidate> candidates;
+  };
+  const Told* told(dataplane::PeerId peer) const;
   /// As our record announces them.
   std::vector<std::string> abilities() const;
   const CandidateBook& candidates() const { return candidates_; }
   const peer::LocalBases& bases() const { return bases_; }
+  /// Those of the configuration first, then the address server's.
+  std::vector<net::Endpoint> stun_servers() const;
   /// As the server told last, with credentials.
   const std::vector<protocol::TurnServer>& turn_servers() const { return turn_servers_; }
   const std::map<dataplane::PeerId, std::unique_ptr<peer::Peer>>& peers() const { return peers_; }
-  /// By name or virtual address; null if there is none.
+  /// By name or virtual address of either family; null if there is none.
   const peer::Peer* find_peer(std::string_view name_or_address) const;
 
   struct Counters {
@@ -178,8 +191,19 @@ class Node {
   void save_peers(Now now);
   std::vector<store::KnownPeer> known_peers() const;
   void remove_unlisted(const std::vector<net::IpAddress>& listed, Now now);
+  // ---- node_subscriptions.cpp ----
+  /// Subscribes to a peer that we have a use for, or ends that.
+  void refresh_subscription(const peer::Peer& peer, Now now);
+  /// Who is a friend has changed: both directions are judged anew.
+  void review_subscriptions(Now now);
+  void answer_subscribers(const link::SubscribersAsk& ask, Now now);
+  bool may_subscribe(const link::NodeDescription& node) const;
+  void note_description(const peer::Peer& peer, const link::NodeDescription& node);
   void publish_forwarding();
   void publish_names();
+  void configure_interface();
+  /// Packets that wait for this node, by either of its addresses, get an ICMP error.
+  void refuse_destination(const net::IpAddress& virtual_address);
   void publish_stun_servers();
   void rank_candidates();
   void save_state() { actions_.emplace_back(SaveState{state_}); }
@@ -211,6 +235,7 @@ class Node {
   std::unordered_map<net::IpAddress, dataplane::PeerId> peer_by_address_;
   std::unordered_map<std::string, dataplane::PeerId> peer_by_ufrag_;
   std::map<net::IpAddress, Lookup> lookups_;
+  std::map<dataplane::PeerId, Told> told_;
   std::map<dataplane::PeerId, protocol::SignedRecord> records_;  ///< of our network's nodes, as received
   link::SeenSerials stored_serials_;                             ///< of every record that was read back
   bool is_restoring_ = false;

@@ -6,6 +6,7 @@
 #include "base/log.hpp"
 #include "base/overloaded.hpp"
 #include "node/node.hpp"
+#include "protocol/virtual_address6.hpp"
 
 namespace causeway::node {
 
@@ -31,10 +32,12 @@ void Node::remove_peer(dataplane::PeerId id, Now now) {
   obey_peer(*peer, now);
   peer_by_key_.erase(peer->description().session_key);
   peer_by_address_.erase(peer->description().virtual_address);
+  if (link_) link_->unsubscribe(peer->description().virtual_address, now);
   std::erase_if(peer_by_ufrag_, [&](const auto& item) { return item.second == id; });
   actions_.emplace_back(dataplane::Command{dataplane::RemovePeer{id}});
   --peers_of_loop_[peer->loop()];
   peers_.erase(id);
+  told_.erase(id);
   if (records_.erase(id) > 0) keep_peers_soon(now);
   publish_forwarding();
   publish_names();
@@ -78,10 +81,12 @@ void Node::obey_peer(peer::Peer& peer, Now now) {
               if (link_) {
                 link_->connect(peer.description().virtual_address, offer.ufrag, candidates_.ranked(), now);
               }
+              refresh_subscription(peer, now);
             },
             [&](peer::WithdrawOffer&) {
               index_ufrags(peer);
               if (link_) link_->disconnect(peer.description().virtual_address);
+              refresh_subscription(peer, now);
             },
             [&](peer::MemoryChanged&) { keep_peers_soon(now); },
             [&](peer::ScorePaths& score) {
@@ -101,8 +106,11 @@ void Node::obey_peer(peer::Peer& peer, Now now) {
 void Node::publish_forwarding() {
   auto table = std::make_shared<dataplane::ForwardingSnapshot>();
   peer_context_.virtual_address = virtual_address();
-  if (peer_context_.virtual_address) table->local_addresses.push_back(*peer_context_.virtual_address);
-  if (state_.on_link) table->on_link.push_back(*state_.on_link);
+  peer_context_.virtual_address6 = virtual_address6();
+  for (const auto& own : {peer_context_.virtual_address, peer_context_.virtual_address6})
+    if (own) table->local_addresses.push_back(*own);
+  for (const auto& on_link : {state_.on_link, state_.on_link6})
+    if (on_link) table->on_link.push_back(*on_link);
   for (const auto& [id, peer] : peers_) {
     if (peer->state() == peer::PeerState::blocked) continue;
     for (const net::Prefix& prefix : peer->description().allowed_ips)
@@ -113,25 +121,39 @@ void Node::publish_forwarding() {
 
 void Node::publish_names() {
   PublishNames publish;
+  const auto add = [&publish](const std::string& name, const net::IpAddress& address,
+                              const std::optional<net::IpAddress>& address6) {
+    publish.names.emplace_back(name, address);
+    if (address6) publish.names.emplace_back(name, *address6);
+  };
   if (state_.virtual_address && !state_.name.empty())
-    publish.names.emplace_back(state_.name, *state_.virtual_address);
+    add(state_.name, *state_.virtual_address, virtual_address6());
   for (const auto& [id, peer] : peers_) {
     const auto& description = peer->description();
     if (!description.name.empty() && description.kind == session::PeerKind::causeway &&
         peer->state() != peer::PeerState::blocked) {
-      publish.names.emplace_back(description.name, description.virtual_address);
+      add(description.name, description.virtual_address, description.virtual_address6);
     }
   }
   actions_.emplace_back(std::move(publish));
 }
 
-void Node::publish_stun_servers() {
+void Node::refuse_destination(const net::IpAddress& address) {
+  actions_.emplace_back(dataplane::Command{dataplane::RefuseDestination{address}});
+  if (!state_.on_link6 || !address.is_v4()) return;
+  actions_.emplace_back(dataplane::Command{
+      dataplane::RefuseDestination{protocol::virtual_address6(*state_.on_link6, address)}});
+}
+
+std::vector<net::Endpoint> Node::stun_servers() const {
   std::vector<net::Endpoint> servers = options_.extra_stun_servers;
   for (const net::Endpoint& server : server_stun_servers_) {
     if (std::find(servers.begin(), servers.end(), server) == servers.end()) servers.push_back(server);
   }
-  actions_.emplace_back(UpdateSources{std::move(servers)});
+  return servers;
 }
+
+void Node::publish_stun_servers() { actions_.emplace_back(UpdateSources{stun_servers()}); }
 
 void Node::set_extra_stun_servers(std::vector<net::Endpoint> servers, Now now) {
   options_.extra_stun_servers = std::move(servers);
