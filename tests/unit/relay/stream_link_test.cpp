@@ -23,6 +23,7 @@ namespace {
 
 namespace asio = boost::asio;
 using dataplane::ReceiveStatus;
+using test::message;
 using test::relayed;
 using test::text_of;
 using test::ToyCodec;
@@ -59,11 +60,6 @@ class Server {
   std::thread thread_;
 };
 
-Bytes message(std::string_view text) {
-  Bytes bytes = {static_cast<std::uint8_t>(text.size() >> 8), static_cast<std::uint8_t>(text.size() & 0xff)};
-  bytes.insert(bytes.end(), text.begin(), text.end());
-  return bytes;
-}
 void write_all(int socket, ByteView bytes) {
   while (!bytes.empty()) {
     const ssize_t put = ::send(socket, bytes.data(), bytes.size(), MSG_NOSIGNAL);

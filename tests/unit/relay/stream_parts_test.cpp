@@ -1,4 +1,5 @@
 // The parts of a stream link without a socket: cutting, the two queues, URIs.
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <poll.h>
 
@@ -12,6 +13,7 @@ namespace {
 
 using dataplane::ReceiveStatus;
 using dataplane::SendStatus;
+using test::message;
 using test::relayed;
 using test::text_of;
 using test::ToyCodec;
@@ -24,12 +26,6 @@ void feed(StreamCutter& cutter, ByteView bytes) {
   ASSERT_GE(room.size(), bytes.size());
   std::copy(bytes.begin(), bytes.end(), room.begin());
   cutter.append(bytes.size());
-}
-
-Bytes message(std::string_view text) {
-  Bytes bytes = {static_cast<std::uint8_t>(text.size() >> 8), static_cast<std::uint8_t>(text.size() & 0xff)};
-  bytes.insert(bytes.end(), text.begin(), text.end());
-  return bytes;
 }
 
 TEST(StreamCutter, CutsWhateverWayTheStreamIsSplit) {
@@ -214,7 +210,7 @@ TEST(TurnUri, RefusesEverythingElse) {
         "turn:relay.example?transport=sctp", "turn:relay.example?x", "turn:[2001:db8::1", "turn:[192.0.2.1]",
         "turn:[2001:db8::1]x", "turn:[2001:db8::1]:", "turn://relay.example", "turn:user@relay.example"})
     EXPECT_FALSE(parse_turn_uri(uri)) << uri;
-  EXPECT_FALSE(parse_turn_uri("turn:" + std::string(254, 'a')));
+  EXPECT_FALSE(parse_turn_uri(fmt::format("turn:{:a>254}", "")));
 }
 
 }  // namespace

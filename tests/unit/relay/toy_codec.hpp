@@ -1,6 +1,6 @@
 #pragma once
 
-#include <array>
+#include <algorithm>
 #include <cstring>
 #include <string>
 
@@ -64,18 +64,23 @@ class ToyCodec final : public plugin::LinkCodec {
   std::size_t front_;
 };
 
-/// A message of the toy protocol, as the relay sends it.
+/// Two bytes of length, then the text.
+inline Bytes message(std::string_view text) {
+  Bytes bytes(2 + text.size());
+  bytes[0] = static_cast<std::uint8_t>(text.size() >> 8);
+  bytes[1] = static_cast<std::uint8_t>(text.size() & 0xff);
+  std::copy(text.begin(), text.end(), bytes.begin() + 2);
+  return bytes;
+}
+
+/// A peer's datagram, as the relay sends it.
 inline Bytes relayed(const net::Endpoint& peer, std::string_view payload, bool is_stream = false) {
-  Bytes message = {'D'};
-  message.insert(message.end(), peer.address.data(), peer.address.data() + 4);
-  message.push_back(static_cast<std::uint8_t>(peer.port >> 8));
-  message.push_back(static_cast<std::uint8_t>(peer.port & 0xff));
-  message.insert(message.end(), payload.begin(), payload.end());
-  if (!is_stream) return message;
-  Bytes framed = {static_cast<std::uint8_t>(message.size() >> 8),
-                  static_cast<std::uint8_t>(message.size() & 0xff)};
-  framed.insert(framed.end(), message.begin(), message.end());
-  return framed;
+  std::string text(ToyCodec::kHeader + payload.size(), 'D');
+  std::copy(peer.address.data(), peer.address.data() + 4, text.begin() + 1);
+  text[5] = static_cast<char>(peer.port >> 8);
+  text[6] = static_cast<char>(peer.port & 0xff);
+  std::copy(payload.begin(), payload.end(), text.begin() + ToyCodec::kHeader);
+  return is_stream ? message(text) : Bytes(text.begin(), text.end());
 }
 
 inline std::string text_of(ByteView bytes) {
