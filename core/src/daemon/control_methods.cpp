@@ -135,8 +135,35 @@ Result<Json> plugins(ControlTarget& target, const Json&) {
                     {"calls", view.calls},
                     {"faults", view.faults},
                     {"reason", view.reason}});
+    if (view.kind != plugin::Kind::transport) continue;
+    list.back()["data"] = {{"links", view.links},
+                           {"calls", view.data_calls},
+                           {"faults", view.data_faults},
+                           {"ms", to_milliseconds(view.data_time)},
+                           {"slowest_ms", to_milliseconds(view.data_slowest)}};
   }
   return protocol::success(std::move(list));
+}
+
+/// Links of transports: to which relays, and what went through them.
+Json links_report(ControlTarget& target) {
+  Json list = Json::array();
+  for (const relay::LinkView& view : target.links()) {
+    list.push_back({{"plugin", view.transport},
+                    {"transport", view.label},
+                    {"kind", view.kind},
+                    {"local", view.nic.to_string()},
+                    {"server", view.server.to_string()},
+                    {"relayed", view.relayed ? Json(view.relayed->to_string()) : Json(nullptr)},
+                    {"peers", view.peers},
+                    {"sent", view.sent},
+                    {"received", view.received},
+                    {"messages", view.messages},
+                    {"dropped_by_wrap", view.dropped_by_wrap},
+                    {"dropped_by_unwrap", view.dropped_by_unwrap},
+                    {"dropped_queue_full", view.dropped_queue_full}});
+  }
+  return list;
 }
 
 std::string cipher_text(crypto::AeadAlgorithm algorithm) {
@@ -209,6 +236,7 @@ Result<Json> metrics(ControlTarget& target, const Json&) {
                                   {"impostors", counters.impostors},
                                   {"cookies_sent", counters.cookies_sent}}},
                                 {"data_plane", data_plane_report(target)},
+                                {"links", links_report(target)},
                                 {"peers", std::move(peers)}});
 }
 

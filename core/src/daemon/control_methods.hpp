@@ -9,6 +9,7 @@
 #include "node/node.hpp"
 #include "node/node_report.hpp"
 #include "plugin/host.hpp"
+#include "relay/relay_manager.hpp"
 #include "tun/tun_device.hpp"
 
 namespace boost::asio {
@@ -34,6 +35,8 @@ class ControlTarget {
   virtual OffloadsInUse offloads() const = 0;
   /// Local addresses that are no host candidates.
   virtual const std::vector<IgnoredAddress>& ignored_addresses() const = 0;
+  /// Of transport plugins.
+  virtual std::vector<relay::LinkView> links() const = 0;
   virtual boost::asio::io_context& context() = 0;
   virtual Now now() const = 0;
   /// Obeys what the node asks for after a wish.

@@ -109,6 +109,7 @@ class Daemon final : public ControlTarget {
   node::InterfaceFacts interface() const override { return {nic_.name(), nic_.mtu()}; }
   OffloadsInUse offloads() const override { return {nic_.offloads(), bases_.offloads()}; }
   const std::vector<IgnoredAddress>& ignored_addresses() const override { return bases_.ignored(); }
+  std::vector<relay::LinkView> links() const override { return relays_.links(); }
   asio::io_context& context() override { return context_; }
   Now now() const override { return read_clocks(); }
   void on_left(StateKeeper::Done done) override { left_.push_back(std::move(done)); }
