@@ -34,6 +34,14 @@ void Network::set_cut(PlugId plug, bool is_cut) {
   if (const auto at = plugs_.find(plug); at != plugs_.end()) at->second.is_cut = is_cut;
 }
 
+void Network::set_most_out(PlugId plug, std::size_t bytes) {
+  if (const auto at = plugs_.find(plug); at != plugs_.end()) at->second.most_out = bytes;
+}
+
+void Network::set_most_in(PlugId plug, std::size_t bytes) {
+  if (const auto at = plugs_.find(plug); at != plugs_.end()) at->second.most_in = bytes;
+}
+
 bool Network::is_live(PlugId plug) const {
   const auto at = plugs_.find(plug);
   return at != plugs_.end() && !at->second.is_cut;
@@ -73,9 +81,9 @@ void Network::send(PlugId plug, const net::Endpoint& to, Bytes bytes) {
   ++counters_.sent;
   if (on_sent) on_sent(sender.owner, bytes);
   const auto is_lost = [&](std::string_view why) { narration_.dropped(sender.owner, to, bytes, why); };
-  if (sender.is_cut) {
+  if (sender.is_cut || bytes.size() > sender.most_out) {
     ++counters_.lost;
-    return is_lost("link cut");
+    return is_lost(sender.is_cut ? "link cut" : "too long for the link");
   }
   // Up through the NATs, until somebody has this address.
   Realm realm = sender.realm;
@@ -113,9 +121,9 @@ void Network::arrive(Realm realm, const std::string& sender, const net::Endpoint
   while (true) {
     for (auto& [id, plug] : plugs_) {
       if (plug.realm != realm || plug.address != to) continue;
-      if (plug.is_cut) {
+      if (plug.is_cut || bytes.size() > plug.most_in) {
         ++counters_.lost;
-        return narration_.dropped(sender, called, bytes, "link cut");
+        return narration_.dropped(sender, called, bytes, plug.is_cut ? "link cut" : "too long for the link");
       }
       ++counters_.delivered;
       narration_.delivered(sender, plug.owner, from, called, bytes);

@@ -51,6 +51,9 @@ class Network {
   void unplug(PlugId plug);
   /// A cut plug neither sends nor receives, and nobody is told.
   void set_cut(PlugId plug, bool is_cut);
+  /// Datagrams of more bytes (of UDP payload) do not get out, or in; 0: nothing does. Nobody is told.
+  void set_most_out(PlugId plug, std::size_t bytes);
+  void set_most_in(PlugId plug, std::size_t bytes);
   /// Plugged in and not cut.
   bool is_live(PlugId plug) const;
   bool is_plugged(PlugId plug) const { return plugs_.contains(plug); }
@@ -77,6 +80,7 @@ class Network {
     std::string owner;
     Receive receive;
     bool is_cut = false;
+    std::size_t most_out = SIZE_MAX, most_in = SIZE_MAX;
   };
 
   bool chance(double share);

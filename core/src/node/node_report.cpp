@@ -2,6 +2,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "node/path_report.hpp"
+
 namespace causeway::node {
 namespace {
 
@@ -246,6 +248,7 @@ Json explain_report(const peer::Peer& peer, Now now) {
       row["score"] = entry->score.score;
       row["score_reason"] = entry->score.reason;
     }
+    add_path_facts(row, peer, pair, now);
     pairs.push_back(std::move(row));
   }
   return {{"peer", peer.description().name},
@@ -259,6 +262,7 @@ Json explain_report(const peer::Peer& peer, Now now) {
           {"rule", path::to_string(peer.paths().reason())},
           {"rule_text", path::describe(peer.paths().reason())},
           {"since", wall(peer.paths().selected_since(), now)},
+          {"orders", orders_report(peer, now)},
           {"pairs", std::move(pairs)}};
 }
 

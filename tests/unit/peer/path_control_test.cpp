@@ -160,6 +160,7 @@ TEST_F(TwoEnds, APathThatDiesAgainAndAgainHasToProveItselfForLonger) {
   for (int death = 0; death < 3; ++death) {
     const int link = 0;
     ends[0].paths.on_data_lost(pair_of(link), now);
+    select(ends[0]);
     const SteadyTime died = now;
     while (ends[0].paths.find(pair_of(link))->is_dead && now - died < 60s)
       run_for(50ms);
