@@ -37,8 +37,12 @@ turn_config() {
 block() {
   local nat
   for nat in nat1 nat2; do
-    on $nat nft -f - <<<"table ip block { chain forward {
-      type filter hook forward priority filter - 2; policy accept; iifname \"lan\" $1 drop; } }"
+    on $nat nft -f - <<<"table ip block {
+      chain forward {
+        type filter hook forward priority filter - 2; policy accept;
+        iifname \"lan\" $1 drop
+      }
+    }"
   done
 }
 

@@ -47,7 +47,8 @@ struct ServiceHost::Services {
     const std::string line = self(host).name_ + ": " +
                              clean_text({text, std::min<std::uint64_t>(size, kMaxLogBytes)}, kMaxLogBytes);
     const log::Level levels[] = {log::Level::debug, log::Level::info, log::Level::warning, log::Level::error};
-    log::write(levels[std::clamp(level, CW_LOG_DEBUG, CW_LOG_ERROR)], "plugin", line);
+    const int highest = self(host).is_muted_ ? CW_LOG_DEBUG : CW_LOG_ERROR;
+    log::write(levels[std::clamp(level, CW_LOG_DEBUG, highest)], "plugin", line);
   }
 
   static void now(const cw_host* host, cw_now* out) noexcept {
