@@ -211,10 +211,19 @@ class Household {
   }
   void command(Input& input) {
     FarEnd& peer = input.flag() ? friend_ : hostile_;
-    switch (input.below(8)) {
+    switch (input.below(9)) {
+      case 8: {
+        Bytes plaintext(1 + input.u16() % 2000);
+        plaintext[0] = packet::kCompactPathMessage;
+        return tell(dataplane::SendPathMessage{peer.id, kBase, peer.at, std::move(plaintext)});
+      }
       case 0:
         return tell(dataplane::SetPath{peer.id, std::nullopt});
       case 1:
+        if (input.flag()) {
+          const dataplane::DataPath also{kBase, peer.at, static_cast<std::uint16_t>(68 + input.u16() % 2000)};
+          return tell(dataplane::SetPath{peer.id, dataplane::DataPath{kBase, peer.at, 1500}, also});
+        }
         return set_path(peer, static_cast<std::uint16_t>(68 + input.u16() % 2000));
       case 2:
         return tell(dataplane::ErasePeerKeypairs{peer.id});
@@ -282,6 +291,7 @@ class Household {
         if (opened.error != session::OpenError::none) continue;  // sealed with an older keypair of this peer
         if (opened.length == 0) continue;
         ByteView packet = ByteView(plain).first(opened.length);
+        if (compact && packet[0] == packet::kCompactPathMessage) continue;
         if (compact) {
           const auto form = packet::CompactForm::parse(packet);
           require(form.has_value(), "what we sealed begins with no compact header");
