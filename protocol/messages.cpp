@@ -6,6 +6,7 @@
 #include "protocol/members.hpp"
 #include "protocol/name.hpp"
 #include "protocol/rpc.hpp"
+#include "protocol/virtual_address6.hpp"
 
 namespace causeway::protocol {
 namespace {
@@ -14,6 +15,7 @@ constexpr std::size_t kMaxWords = 1024;
 constexpr std::size_t kMaxVersionBytes = 64;
 constexpr std::size_t kMaxServersTold = 16;
 constexpr std::size_t kMaxTurnUsernameBytes = 509;
+constexpr std::int64_t kMaxReconnectMs = 600'000;
 constexpr std::int64_t kMaxExpires = std::int64_t{1} << 40;
 
 Json node_state(const net::IpAddress& address, std::string_view state) {
@@ -59,6 +61,21 @@ Result<NodeInfo> read_node(const Json& object) {
   const Json* node = get_object(object, "node");
   if (!node) return bad_member("node", "a node");
   return NodeInfo::parse(*node);
+}
+
+Json subscription_to_json(const Subscription& subscription) {
+  return node_state(subscription.virtual_address, to_string(subscription.state));
+}
+
+Result<Subscription> read_subscription(const Json& object) {
+  const auto address = read_virtual_address(object, "virtual_address");
+  if (!address) return address.error();
+  const auto told = get_string(object, "state").value_or("");
+  for (const auto state : {SubscriptionState::pending, SubscriptionState::accepted,
+                           SubscriptionState::refused, SubscriptionState::no_such_address}) {
+    if (told == to_string(state)) return Subscription{*address, state};
+  }
+  return bad_member("state", "pending, accepted, refused or no_such_address");
 }
 
 }  // namespace
@@ -144,6 +161,7 @@ Result<AuthenticateResult> AuthenticateResult::parse(const Json& result) {
 Json RegisterParams::to_json() const {
   Json params{{"session_key", session_key.to_base64()}, {"candidates", candidates_to_json(candidates)}};
   if (record) params["record"] = record->to_json();
+  if (keep_subscribers) params["keep_subscribers"] = true;
   return params;
 }
 
@@ -158,6 +176,7 @@ Result<RegisterParams> RegisterParams::parse(const Json& params) {
   auto record = read_optional_record(params);
   if (!record) return record.error();
   made.record = std::move(*record);
+  made.keep_subscribers = get_bool(params, "keep_subscribers").value_or(false);
   return made;
 }
 
@@ -170,6 +189,11 @@ Json RegisterResult::to_json() const {
   for (const auto& server : stun)
     result["stun"].push_back(server.to_string());
   result["turn"] = turn_to_json(turn);
+  if (prefix6) {
+    result["prefix6"] = prefix6->to_string();
+    result["virtual_address6"] = protocol::virtual_address6(*prefix6, virtual_address).to_string();
+  }
+  if (reconnect_ms > 0) result["reconnect_ms"] = reconnect_ms;
   return result;
 }
 
@@ -179,8 +203,20 @@ Result<RegisterResult> RegisterResult::parse(const Json& result) {
   if (!address) return address.error();
   made.virtual_address = *address;
   const auto prefix = net::Prefix::parse(get_string(result, "prefix").value_or(""));
-  if (!prefix || !prefix->contains(*address)) return bad_member("prefix", "a prefix that holds the address");
+  // A server that puts more than a pool can hold on the virtual NIC would draw the real world's traffic to
+  // it.
+  if (!prefix || !prefix->contains(*address) || prefix->length < 8)
+    return bad_member("prefix", "a prefix of 8 bits or more that holds the address");
   made.prefix = *prefix;
+  if (find_member(result, "prefix6") && address->is_v4()) {
+    const auto prefix6 = net::Prefix::parse(get_string(result, "prefix6").value_or(""));
+    if (!prefix6 || !is_network_prefix6(*prefix6)) return bad_member("prefix6", "a /64 of fd00::/8");
+    const auto address6 = protocol::virtual_address6(*prefix6, *address);
+    if (net::IpAddress::parse(get_string(result, "virtual_address6").value_or("")) != address6)
+      return bad_member("virtual_address6", "the address that follows from prefix6 and virtual_address");
+    made.prefix6 = *prefix6;
+  }
+  made.reconnect_ms = get_integer<std::uint32_t>(result, "reconnect_ms", 0, kMaxReconnectMs).value_or(0);
   made.epoch = get_integer<std::uint64_t>(result, "epoch", 0, kMaxRequestId).value_or(0);
   made.lease_s = get_integer<std::uint32_t>(result, "lease_s", 0, 100 * 86'400).value_or(0);
   // A STUN or TURN server that we cannot read is one fewer to ask, no reason to stay away.
@@ -207,6 +243,7 @@ Json UpdateParams::to_json() const {
   Json params = Json::object();
   if (candidates) params["candidates"] = candidates_to_json(*candidates);
   if (record) params["record"] = record->to_json();
+  if (!keep_subscribers) params["keep_subscribers"] = false;
   return params;
 }
 
@@ -220,6 +257,7 @@ Result<UpdateParams> UpdateParams::parse(const Json& params) {
   auto record = read_optional_record(params);
   if (!record) return record.error();
   made.record = std::move(*record);
+  made.keep_subscribers = get_bool(params, "keep_subscribers").value_or(true);
   return made;
 }
 
@@ -352,6 +390,98 @@ Result<ConnectOffer> ConnectOffer::parse(const Json& params) {
   auto ufrag = read_ufrag(params);
   if (!ufrag) return ufrag.error();
   return ConnectOffer{std::move(*node), std::move(*ufrag)};
+}
+
+// ---- subscriptions ----
+
+std::string_view to_string(SubscriptionState state) {
+  switch (state) {
+    case SubscriptionState::pending:
+      return "pending";
+    case SubscriptionState::accepted:
+      return "accepted";
+    case SubscriptionState::refused:
+      return "refused";
+    case SubscriptionState::no_such_address:
+      return "no_such_address";
+  }
+  return "pending";
+}
+
+Json SubscribeParams::to_json() const { return {{"addresses", addresses_to_json(addresses)}}; }
+
+Result<SubscribeParams> SubscribeParams::parse(const Json& params) {
+  auto addresses = read_addresses(params, "addresses", kMaxSubscribeAddresses);
+  if (!addresses) return addresses.error();
+  if (addresses->empty()) return bad_member("addresses", "an array of addresses");
+  return SubscribeParams{std::move(*addresses)};
+}
+
+Json SubscribeResult::to_json() const {
+  Json result{{"subscriptions", Json::array()}};
+  for (const auto& subscription : subscriptions)
+    result["subscriptions"].push_back(subscription_to_json(subscription));
+  return result;
+}
+
+Result<SubscribeResult> SubscribeResult::parse(const Json& result) {
+  const Json* list = get_array(result, "subscriptions");
+  if (!list || list->size() > kMaxSubscribeAddresses) return bad_member("subscriptions", "an array");
+  SubscribeResult made;
+  for (const Json& entry : *list) {
+    const auto subscription = read_subscription(entry);
+    if (!subscription) return subscription.error();
+    made.subscriptions.push_back(*subscription);
+  }
+  return made;
+}
+
+Json SubscriptionRequest::to_json() const {
+  Json params{{"nodes", Json::array()}};
+  for (const auto& node : nodes)
+    params["nodes"].push_back(node.to_json());
+  return params;
+}
+
+Result<SubscriptionRequest> SubscriptionRequest::parse(const Json& params) {
+  const Json* nodes = get_array(params, "nodes");
+  if (!nodes || nodes->size() > kMaxSubscribeAddresses) return bad_member("nodes", "an array");
+  SubscriptionRequest made;
+  for (const Json& entry : *nodes) {
+    auto node = NodeInfo::parse(entry);
+    if (!node) return node.error();
+    made.nodes.push_back(std::move(*node));
+  }
+  return made;
+}
+
+Json SubscriptionAnswer::to_json() const {
+  return {{"accepted", addresses_to_json(accepted)}, {"refused", addresses_to_json(refused)}};
+}
+
+Result<SubscriptionAnswer> SubscriptionAnswer::parse(const Json& params) {
+  auto accepted = read_addresses(params, "accepted", kMaxSubscribeAddresses);
+  if (!accepted) return accepted.error();
+  auto refused = read_addresses(params, "refused", kMaxSubscribeAddresses);
+  if (!refused) return refused.error();
+  return SubscriptionAnswer{std::move(*accepted), std::move(*refused)};
+}
+
+Json SubscriptionChanged::to_json() const {
+  Json params = subscription_to_json(subscription);
+  if (node) params["node"] = node->to_json();
+  return params;
+}
+
+Result<SubscriptionChanged> SubscriptionChanged::parse(const Json& params) {
+  const auto subscription = read_subscription(params);
+  if (!subscription) return subscription.error();
+  SubscriptionChanged made{*subscription};
+  if (!find_member(params, "node")) return made;
+  auto node = read_node(params);
+  if (!node) return node.error();
+  made.node = std::move(*node);
+  return made;
 }
 
 // ---- friends ----

@@ -24,8 +24,9 @@ inline constexpr std::string_view kAlpn = "causeway/1";
 inline constexpr std::string_view kExporterLabel = "EXPORTER-Channel-Binding";  // RFC 9266
 inline constexpr std::size_t kExporterBytes = 32;
 inline constexpr std::size_t kMaxQueryAddresses = 1024;
-inline constexpr std::size_t kMaxFriends = 400;     // of one user: both lists of names fit a line
-inline constexpr std::size_t kMaxUfragBytes = 256;  // RFC 8445 §5.3: 4 to 256 ice-chars
+inline constexpr std::size_t kMaxFriends = 400;             // of one user: both lists of names fit a line
+inline constexpr std::size_t kMaxSubscribeAddresses = 256;  // of one request
+inline constexpr std::size_t kMaxUfragBytes = 256;          // RFC 8445 §5.3: 4 to 256 ice-chars
 
 namespace method {
 inline constexpr std::string_view kAuthenticate = "authenticate";
@@ -33,6 +34,11 @@ inline constexpr std::string_view kRegister = "register";
 inline constexpr std::string_view kUpdate = "update";
 inline constexpr std::string_view kQuery = "query";
 inline constexpr std::string_view kConnect = "connect";
+inline constexpr std::string_view kSubscribe = "subscribe";
+inline constexpr std::string_view kUnsubscribe = "unsubscribe";
+inline constexpr std::string_view kSubscriptionAnswer = "subscription.answer";
+inline constexpr std::string_view kSubscriptionRequest = "subscription.request";
+inline constexpr std::string_view kSubscriptionChanged = "subscription.changed";
 inline constexpr std::string_view kDeregister = "deregister";
 inline constexpr std::string_view kFriendsList = "friends.list";
 inline constexpr std::string_view kFriendsAdd = "friends.add";
@@ -81,6 +87,9 @@ struct RegisterParams {
   crypto::SessionPublicKey session_key;
   std::vector<WireCandidate> candidates;
   std::optional<SignedRecord> record = {};
+  /// The answers that this node gave to subscribers in an earlier registration hold; else each is asked about
+  /// anew.
+  bool keep_subscribers = false;
 
   Json to_json() const;
   static Result<RegisterParams> parse(const Json& params);
@@ -115,6 +124,11 @@ struct RegisterResult {
   std::uint32_t lease_s = 0;
   std::vector<net::Endpoint> stun;
   std::vector<TurnServer> turn;
+  /// The network's ULA /64 (virtual_address6.hpp); none: the network, or its server, has no IPv6.
+  std::optional<net::Prefix> prefix6 = {};
+  /// Over how long to spread the first try after the connection was lost, so that all nodes of a server that
+  /// restarts do not come at once.
+  std::uint32_t reconnect_ms = 0;
 
   Json to_json() const;
   static Result<RegisterResult> parse(const Json& result);
@@ -123,6 +137,7 @@ struct RegisterResult {
 struct UpdateParams {
   std::optional<std::vector<WireCandidate>> candidates = {};
   std::optional<SignedRecord> record = {};
+  bool keep_subscribers = true;  ///< false: this node decides about each subscriber anew
 
   Json to_json() const;
   static Result<UpdateParams> parse(const Json& params);
@@ -205,6 +220,62 @@ struct PeerChanged {
 
   Json to_json() const;
   static Result<PeerChanged> parse(const Json& params);
+};
+
+/// Parameters of subscribe and unsubscribe.
+struct SubscribeParams {
+  std::vector<net::IpAddress> addresses;  ///< 1 to kMaxSubscribeAddresses
+
+  Json to_json() const;
+  static Result<SubscribeParams> parse(const Json& params);
+};
+
+enum class SubscriptionState : std::uint8_t {
+  pending,          ///< the other node was not asked yet, or has not answered
+  accepted,         ///< while it stands each of its changes is told
+  refused,          ///< by the other node; asking again changes nothing until it decides anew
+  no_such_address,  ///< nobody that the asker may reach has this address
+};
+std::string_view to_string(SubscriptionState state);
+
+struct Subscription {
+  net::IpAddress virtual_address;
+  SubscriptionState state = SubscriptionState::pending;
+
+  friend bool operator==(const Subscription&, const Subscription&) = default;
+};
+
+struct SubscribeResult {
+  std::vector<Subscription> subscriptions;
+
+  Json to_json() const;
+  static Result<SubscribeResult> parse(const Json& result);
+};
+
+/// subscription.request: these nodes ask to hear of the receiver's changes. Without candidates.
+struct SubscriptionRequest {
+  std::vector<NodeInfo> nodes;
+
+  Json to_json() const;
+  static Result<SubscriptionRequest> parse(const Json& params);
+};
+
+/// subscription.answer: what the node says to those of a request, or to earlier ones that it refuses by now.
+struct SubscriptionAnswer {
+  std::vector<net::IpAddress> accepted;  ///< both lists: at most kMaxSubscribeAddresses
+  std::vector<net::IpAddress> refused;
+
+  Json to_json() const;
+  static Result<SubscriptionAnswer> parse(const Json& params);
+};
+
+/// subscription.changed: what the other side said.
+struct SubscriptionChanged {
+  Subscription subscription;
+  std::optional<NodeInfo> node = {};  ///< accepted: what there is to know
+
+  Json to_json() const;
+  static Result<SubscriptionChanged> parse(const Json& params);
 };
 
 /// Result of friends.list, friends.add and friends.remove; parameters of friends.changed.

@@ -212,6 +212,9 @@ Config read_config(std::string_view text, std::set<std::string>* keys_looked_for
   read_plugins(root.object("plugins"), config.plugins);
   read_ice(root.object("ice"), config.ice);
   read_data_plane(root.object("data_plane"), config.data_plane);
+  root.read_flag("ipv6", config.ipv6);
+  root.read_text("subscriptions", config.subscriptions, "one of friends, all, none",
+                 node::parse_subscription_policy);
   root.read_flag("hosts_file", config.hosts_file);
   root.read_optional_text("virtual_address", config.virtual_address,
                           "an address with its prefix length, such as 10.9.0.1/24", InterfaceAddress::parse);

@@ -12,6 +12,7 @@
 #include "base/result.hpp"
 #include "crypto/keys.hpp"
 #include "net/endpoint.hpp"
+#include "node/subscription_policy.hpp"
 
 namespace causeway::daemon {
 
@@ -118,6 +119,8 @@ struct Config {
   CandidatePolicy candidates;
   PluginConfig plugins;
   IceConfig ice;
+  bool ipv6 = true;  ///< an IPv6 virtual address beside the IPv4 one, where the network has them
+  node::SubscriptionPolicy subscriptions = node::SubscriptionPolicy::friends;
   DataPlaneConfig data_plane;
   bool hosts_file = true;  ///< NAME.cw of every peer in a managed block of /etc/hosts
   std::optional<InterfaceAddress> virtual_address;  ///< own address when no server gives one

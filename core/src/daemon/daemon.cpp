@@ -77,7 +77,7 @@ class Daemon final : public ControlTarget {
                           plugins_.set_configuration(sources_, now());
                           pump();
                         }),
-        node_(node_options(options_.config, state_, data_.loops()), random_),
+        node_(node_options(options_.config, state_, nic_.name(), data_.loops()), random_),
         link_(context_, {.on_connected =
                              [this](ByteView exporter) {
                                node_.on_server_connected(exporter, now());
@@ -455,7 +455,9 @@ void Daemon::reload_configuration() {
   }
   options_.config.plugins.priority = config->plugins.priority;
   log::set_level(config->log_level);
+  options_.config.subscriptions = config->subscriptions;
   node_.set_extra_stun_servers(config->stun_servers, now());
+  node_.set_subscription_policy(config->subscriptions, now());
   publish_turn_servers();
   use_configured_stack();
   bases_.set_policy(config->candidates);
@@ -500,6 +502,8 @@ void Daemon::obey(node::NodeAction& action) {
               context_.stop();
             }
             complain(done);
+            if (done)
+              complain(nic_.configure6(configure.address6, configure.on_link6, monitor_.interfaces()));
             is_joining_ = false;
           },
           [&](node::ClearInterface&) { nic_.clear(); },

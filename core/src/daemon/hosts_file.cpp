@@ -35,10 +35,11 @@ std::size_t find_line(std::string_view text, std::string_view wanted, std::size_
 /// A hosts file knows names of letters, digits, dots, dashes; protocol names may also hold '_', which
 /// resolvers take.
 std::string format_block(std::string_view owner, const std::vector<HostName>& names) {
-  std::set<std::string> seen;
+  std::set<std::pair<std::string, net::Family>> seen;  // a name has an address of each family
   std::string lines;
   for (const HostName& entry : names) {
-    if (!protocol::is_valid_name(entry.name) || !seen.insert(protocol::fold_name(entry.name)).second)
+    if (!protocol::is_valid_name(entry.name) ||
+        !seen.emplace(protocol::fold_name(entry.name), entry.address.family()).second)
       continue;
     lines += fmt::format("{} {}.cw\n", entry.address.to_string(), entry.name);
   }

@@ -20,7 +20,7 @@ struct HostName {
 
 /// `text` with the block of `owner` (the state directory) replaced, or removed when `names` is empty.
 /// Everything else stays byte by byte. Names that are no valid host names, and later entries of a name
-/// already listed, are left out.
+/// already listed with an address of that family, are left out.
 std::string replace_hosts_block(std::string_view text, std::string_view owner,
                                 const std::vector<HostName>& names);
 

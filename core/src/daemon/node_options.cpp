@@ -6,6 +6,7 @@
 
 #include "crypto/aead_support.hpp"
 #include "protocol/join_token.hpp"
+#include "tun/interface_config.hpp"
 
 namespace causeway::daemon {
 namespace {
@@ -34,7 +35,7 @@ peer::PeerDescription describe(const WireguardPeer& peer) {
 }  // namespace
 
 node::Node::Options node_options(const Config& config, const store::StateDirectory& state,
-                                 unsigned data_loops) {
+                                 const std::string& tun_name, unsigned data_loops) {
   node::Node::Options options;
   options.data_loops = data_loops;
   options.keys = state.keys();
@@ -46,6 +47,8 @@ node::Node::Options node_options(const Config& config, const store::StateDirecto
       config.data_plane.compact && config.data_plane.aes != AesChoice::off && crypto::aes_is_in_hardware();
   options.wished_name = config.name.value_or(host_name());
   options.extra_stun_servers = config.stun_servers;
+  options.subscriptions = config.subscriptions;
+  options.ipv6_inside = config.ipv6 && tun::ipv6_is_enabled(tun_name);
   for (const WireguardPeer& peer : config.wireguard_peers)
     options.static_peers.push_back(describe(peer));
   if (config.virtual_address) {

@@ -34,13 +34,7 @@ Result<void> VirtualNic::configure(const net::IpAddress& address, const net::Pre
                                    const std::vector<net::Interface>& interfaces) {
   const Address wanted{address, on_link};
   if (address_ == wanted) return {};
-  const auto networks = net::local_networks(interfaces, name());
-  if (const auto overlap = tun::find_overlap(on_link, networks)) {
-    return Error{fmt::format(
-        "the network's addresses {} overlap {} on {}: traffic for one of the two would get lost. Ask the "
-        "server's operator for another --pool, or leave that local network",
-        on_link.to_string(), overlap->prefix.to_string(), overlap->interface)};
-  }
+  if (auto checked = check_overlap(on_link, interfaces); !checked) return checked;
   clear();
   if (auto done = config_.add_address(address, on_link.length); !done) return done;
   address_ = wanted;
@@ -52,6 +46,34 @@ Result<void> VirtualNic::configure(const net::IpAddress& address, const net::Pre
   return {};
 }
 
+Result<void> VirtualNic::configure6(const std::optional<net::IpAddress>& address,
+                                    const std::optional<net::Prefix>& on_link,
+                                    const std::vector<net::Interface>& interfaces) {
+  const auto wanted = address && on_link ? std::optional(Address{*address, *on_link}) : std::nullopt;
+  if (address6_ == wanted) return {};
+  if (address6_) {
+    if (auto done = config_.remove_address(address6_->address, address6_->on_link.length); !done) return done;
+    address6_.reset();
+  }
+  if (!wanted) return {};
+  if (auto checked = check_overlap(*on_link, interfaces); !checked) return checked;
+  if (auto done = config_.add_address(*address, on_link->length); !done) return done;
+  address6_ = wanted;
+  log::info("tun", "{} is {}/{}", name(), address->to_string(), on_link->length);
+  return {};
+}
+
+Result<void> VirtualNic::check_overlap(const net::Prefix& on_link,
+                                       const std::vector<net::Interface>& interfaces) const {
+  const auto networks = net::local_networks(interfaces, name());
+  const auto overlap = tun::find_overlap(on_link, networks);
+  if (!overlap) return {};
+  return Error{fmt::format(
+      "the network's addresses {} overlap {} on {}: traffic for one of the two would get lost. Ask the "
+      "server's operator for another --pool, or leave that local network",
+      on_link.to_string(), overlap->prefix.to_string(), overlap->interface)};
+}
+
 Result<void> VirtualNic::add_route(const net::Prefix& destination, std::uint32_t mtu) {
   routes_.push_back({destination, mtu});
   return address_ ? config_.add_route(destination, mtu) : Result<void>{};
@@ -59,6 +81,7 @@ Result<void> VirtualNic::add_route(const net::Prefix& destination, std::uint32_t
 
 void VirtualNic::clear() {
   if (!address_) return;
+  if (auto done = configure6({}, {}, {}); !done) log::warning("tun", "{}", done.error().message);
   if (auto done = config_.remove_address(address_->address, address_->on_link.length); !done) {
     log::warning("tun", "{}", done.error().message);
   }

@@ -23,7 +23,12 @@ class VirtualNic {
   /// network the virtual one overlaps.
   Result<void> configure(const net::IpAddress& address, const net::Prefix& on_link,
                          const std::vector<net::Interface>& interfaces);
-  /// Takes the address away and sets the NIC down: it shows as disconnected.
+  /// An IPv6 address beside it, in place of an earlier one; none takes it away. The error is no reason to be
+  /// without the IPv4 one: IPv6 may be switched off on this machine.
+  Result<void> configure6(const std::optional<net::IpAddress>& address,
+                          const std::optional<net::Prefix>& on_link,
+                          const std::vector<net::Interface>& interfaces);
+  /// Takes the addresses away and sets the NIC down: it shows as disconnected.
   void clear();
   /// Set at once if the NIC has an address, and whenever it gets one: routes go when it is switched off.
   Result<void> add_route(const net::Prefix& destination, std::uint32_t mtu);
@@ -51,7 +56,8 @@ class VirtualNic {
   Queues queues_;
   tun::InterfaceConfig config_;
   std::uint16_t mtu_;
-  std::optional<Address> address_;
+  Result<void> check_overlap(const net::Prefix& on_link, const std::vector<net::Interface>& interfaces) const;
+  std::optional<Address> address_, address6_;
   std::vector<Route> routes_;
 };
 

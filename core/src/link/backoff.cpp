@@ -13,10 +13,10 @@ constexpr unsigned kMostDoublings = 7;  // 64 s: past both caps
 
 }  // namespace
 
-Duration Backoff::after_failure(SteadyTime now, Duration at_least) {
+Duration Backoff::after_failure(SteadyTime now, Duration at_least, Duration spread) {
   if (!outage_since_) outage_since_ = now;
   const Duration cap = now - *outage_since_ < kEarly ? kEarlyCap : kLateCap;
-  const Duration window = std::min(cap, kFirst * (1u << failures_));
+  const Duration window = std::max(std::min(cap, kFirst * (1u << failures_)), std::min(spread, kLateCap));
   failures_ = std::min(failures_ + 1, kMostDoublings);
   return at_least + Duration(random_.below(static_cast<std::uint64_t>(window.count())));
 }

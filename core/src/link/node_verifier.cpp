@@ -6,6 +6,7 @@
 
 #include "link/candidate_conversion.hpp"
 #include "protocol/name.hpp"
+#include "protocol/virtual_address6.hpp"
 
 namespace causeway::link {
 namespace {
@@ -15,6 +16,20 @@ namespace {
 constexpr std::size_t kMaxSeenIdentities = 20'000;
 
 }  // namespace
+
+Result<std::optional<net::IpAddress>> announced_address6(const protocol::NodeRecord& record,
+                                                         const net::IpAddress& virtual_address,
+                                                         const std::optional<net::Prefix>& prefix6) {
+  std::optional<net::IpAddress> announced;
+  if (!prefix6 || !virtual_address.is_v4()) return announced;
+  const auto own = protocol::virtual_address6(*prefix6, virtual_address);
+  for (const net::IpAddress& address : record.virtual_addresses) {
+    if (address.is_v4()) continue;
+    if (address != own) return Error{"the signed record names an IPv6 address that is not the node's"};
+    announced = own;
+  }
+  return announced;
+}
 
 Result<NodeDescription> NodeVerifier::verify(const protocol::NodeInfo& node, WallTime now) {
   const auto refuse = [&node](std::string_view why) {
@@ -30,6 +45,8 @@ Result<NodeDescription> NodeVerifier::verify(const protocol::NodeInfo& node, Wal
   if (std::find(addresses.begin(), addresses.end(), node.virtual_address) == addresses.end()) {
     return refuse("the signed record does not name this address");
   }
+  const auto address6 = announced_address6(*record, node.virtual_address, prefix6_);
+  if (!address6) return refuse(address6.error().message);
   if (protocol::fold_name(record->name) != protocol::fold_name(node.name)) {
     return refuse("the signed record has another name");
   }
@@ -45,7 +62,7 @@ Result<NodeDescription> NodeVerifier::verify(const protocol::NodeInfo& node, Wal
   }
 
   NodeDescription described{node.virtual_address,       record->name, node.online, *record,
-                            from_wire(node.candidates), node.record,  node.user};
+                            from_wire(node.candidates), node.record,  node.user,   *address6};
   return described;
 }
 

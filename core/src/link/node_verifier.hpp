@@ -27,7 +27,15 @@ struct NodeDescription {
   protocol::SignedRecord signed_record =
       {};                 ///< what `record` was read from, to be stored or shown to others
   std::string user = {};  ///< whose node it is, by the server's word alone
+  std::optional<net::IpAddress> virtual_address6 =
+      {};  ///< that it has announced; none: it knows no IPv6 inside
 };
+
+/// The IPv6 virtual address that the record announces. An error: it is not the one that goes with
+/// `virtual_address`. Without a prefix none is believed in.
+Result<std::optional<net::IpAddress>> announced_address6(const protocol::NodeRecord& record,
+                                                         const net::IpAddress& virtual_address,
+                                                         const std::optional<net::Prefix>& prefix6);
 
 /// Newest serial per identity, as far as this node has seen.
 using SeenSerials = std::unordered_map<crypto::IdentityPublicKey, std::uint64_t>;
@@ -40,7 +48,10 @@ class NodeVerifier {
       : network_(std::move(network)), self_(self), seen_(std::move(seen)) {}
 
   /// Where virtual addresses must lie; told by the server itself at registration.
-  void set_on_link(const net::Prefix& on_link) { on_link_ = on_link; }
+  void set_on_link(const net::Prefix& on_link, const std::optional<net::Prefix>& prefix6) {
+    on_link_ = on_link;
+    prefix6_ = prefix6;
+  }
 
   /// The error says why the description is not believed. A node that is ourselves is refused too.
   Result<NodeDescription> verify(const protocol::NodeInfo& node, WallTime now);
@@ -49,7 +60,7 @@ class NodeVerifier {
   std::string network_;
   crypto::IdentityPublicKey self_;
   SeenSerials seen_;
-  std::optional<net::Prefix> on_link_;
+  std::optional<net::Prefix> on_link_, prefix6_;
 };
 
 }  // namespace causeway::link

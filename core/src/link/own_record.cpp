@@ -34,11 +34,10 @@ OwnRecord::OwnRecord(const crypto::IdentitySecretKey& identity,
   record_.serial = serial;
 }
 
-bool OwnRecord::describe(const std::string& name, const net::IpAddress& virtual_address, Now now) {
-  if (signed_ && record_.name == name && record_.virtual_addresses == std::vector{virtual_address})
-    return false;
+bool OwnRecord::describe(const std::string& name, std::vector<net::IpAddress> virtual_addresses, Now now) {
+  if (signed_ && record_.name == name && record_.virtual_addresses == virtual_addresses) return false;
   record_.name = name;
-  record_.virtual_addresses = {virtual_address};
+  record_.virtual_addresses = std::move(virtual_addresses);
   sign(now);
   return true;
 }

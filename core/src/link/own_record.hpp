@@ -21,7 +21,7 @@ class OwnRecord {
             std::vector<std::string> abilities, std::uint64_t serial);
 
   /// True: the content is new, and the record was signed anew.
-  bool describe(const std::string& name, const net::IpAddress& virtual_address, Now now);
+  bool describe(const std::string& name, std::vector<net::IpAddress> virtual_addresses, Now now);
   /// The serial has been used up to an unknown height: the next record continues well above.
   void leap_serial(Now now);
   bool renew_if_due(Now now);

@@ -20,7 +20,10 @@ enum class RequestKind : std::uint8_t {
   connect,
   deregister,
   ping,
-  change_friend
+  change_friend,
+  subscribe,
+  unsubscribe,
+  answer_subscribers
 };
 
 /// A request on its way.

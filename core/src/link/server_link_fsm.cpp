@@ -73,6 +73,8 @@ void ServerLinkFsm::State::close() {
   connect_deadline.reset();
   probe_deadline.reset();
   query_at.reset();
+  subscribe_at.reset();
+  reviews_subscribers |= std::exchange(review_in_flight, false);
 }
 
 void ServerLinkFsm::State::fail(std::string_view reason, Now now, Duration at_least) {
@@ -80,7 +82,8 @@ void ServerLinkFsm::State::fail(std::string_view reason, Now now, Duration at_le
     return finish_leaving(fmt::format("left; the server did not confirm it: {}", reason));
   const bool was_online = state == LinkState::online;
   close();
-  const Duration wait = backoff.after_failure(now.steady, std::max(at_least, shutdown_wait));
+  const Duration wait =
+      backoff.after_failure(now.steady, std::max(at_least, shutdown_wait), reconnect_window);
   try_at = now.steady + wait;
   std::string sentence = fmt::format("server {} {}: {}; trying again", server_name(),
                                      was_online ? "was lost" : "cannot be reached", reason);
@@ -128,6 +131,8 @@ void ServerLinkFsm::State::send_register(Now now) {
   params.session_key = options.session_key;
   params.candidates = candidates;
   params.record = record.current(now);
+  review_in_flight = std::exchange(reviews_subscribers, false);
+  params.keep_subscribers = !review_in_flight;
   candidates_changed = record_changed = false;
   request(RequestKind::register_node, method::kRegister, params.to_json(), now);
 }
@@ -135,8 +140,10 @@ void ServerLinkFsm::State::send_register(Now now) {
 /// One update at a time, with the newest of everything.
 void ServerLinkFsm::State::send_update_if_needed(Now now) {
   if (state != LinkState::online || pending.has(RequestKind::update)) return;
-  if (!candidates_changed && !record_changed) return;
+  if (!candidates_changed && !record_changed && !reviews_subscribers) return;
   protocol::UpdateParams params;
+  review_in_flight = std::exchange(reviews_subscribers, false);
+  params.keep_subscribers = !review_in_flight;
   if (candidates_changed) params.candidates = candidates;
   if (record_changed) params.record = record.current(now);
   candidates_changed = record_changed = false;
@@ -170,6 +177,19 @@ void ServerLinkFsm::State::send_query(std::optional<net::IpAddress> after, Now n
   query_at.reset();
   ++pages;
   request(RequestKind::query, method::kQuery, protocol::QueryParams{std::nullopt, after}.to_json(), now);
+}
+
+/// One request at a time: what piles up meanwhile goes together.
+void ServerLinkFsm::State::send_subscriptions(Now now) {
+  if (state != LinkState::online || !has_subscriptions || subscribe_at || !subscriptions.has_news()) return;
+  if (pending.has(RequestKind::subscribe) || pending.has(RequestKind::unsubscribe)) return;
+  const auto to_end = subscriptions.take_to_end();
+  if (!to_end.empty()) {
+    return request(RequestKind::unsubscribe, method::kUnsubscribe,
+                   protocol::SubscribeParams{to_end}.to_json(), now);
+  }
+  subscribing = subscriptions.take_to_begin();
+  request(RequestKind::subscribe, method::kSubscribe, protocol::SubscribeParams{subscribing}.to_json(), now);
 }
 
 // ---- the public face ----
@@ -270,6 +290,10 @@ void ServerLinkFsm::on_timeout(Now now) {
     wish.changed = true;
   }
   s.send_wishes(now);
+  if (s.subscribe_at && *s.subscribe_at <= now.steady) {
+    s.subscribe_at.reset();
+    s.send_subscriptions(now);
+  }
   if (s.record.renew_if_due(now)) {
     s.record_changed = true;
     s.send_update_if_needed(now);
@@ -291,6 +315,7 @@ std::optional<SteadyTime> ServerLinkFsm::next_timeout() const {
     keep_earliest(earliest, wish.retry_at);
   keep_earliest(earliest, s.record.renewal());
   keep_earliest(earliest, s.query_at);
+  keep_earliest(earliest, s.subscribe_at);
   keep_earliest(earliest, s.last_sent + s.keepalive);
   return earliest;
 }
@@ -320,6 +345,33 @@ void ServerLinkFsm::connect(const net::IpAddress& virtual_address, std::string u
 
 void ServerLinkFsm::disconnect(const net::IpAddress& virtual_address) {
   state_->wishes.erase(virtual_address);
+}
+
+void ServerLinkFsm::subscribe(const net::IpAddress& virtual_address, Now now) {
+  if (state_->subscriptions.add(virtual_address)) state_->send_subscriptions(now);
+}
+
+void ServerLinkFsm::unsubscribe(const net::IpAddress& virtual_address, Now now) {
+  state_->subscriptions.remove(virtual_address);
+  state_->send_subscriptions(now);
+}
+
+std::optional<protocol::SubscriptionState> ServerLinkFsm::subscription(
+    const net::IpAddress& virtual_address) const {
+  return state_->subscriptions.state(virtual_address);
+}
+
+void ServerLinkFsm::answer_subscribers(std::vector<net::IpAddress> accepted,
+                                       std::vector<net::IpAddress> refused, Now now) {
+  State& s = *state_;
+  if (s.state != LinkState::online) return;  // the question went with its connection
+  s.request(RequestKind::answer_subscribers, method::kSubscriptionAnswer,
+            protocol::SubscriptionAnswer{std::move(accepted), std::move(refused)}.to_json(), now);
+}
+
+void ServerLinkFsm::review_subscribers(Now now) {
+  state_->reviews_subscribers = true;
+  state_->send_update_if_needed(now);
 }
 
 void ServerLinkFsm::refresh_directory(Now now) {

@@ -47,6 +47,7 @@ struct LinkStateChanged {
 struct Registered {
   net::IpAddress virtual_address;
   net::Prefix on_link;
+  std::optional<net::Prefix> on_link6;  ///< none: the network has no IPv6 inside
   std::string name;
   std::vector<net::Endpoint> stun_servers;
   std::vector<std::string> friends = {};
@@ -73,6 +74,11 @@ struct PeerUnreachable {
   std::string reason;
   bool is_nobody = false;  ///< not just offline: no node that we may reach has the address
 };
+/// Nodes that want to hear of our changes; the answer is to name all of them.
+struct SubscribersAsk {
+  std::vector<NodeDescription> nodes;
+  std::vector<net::IpAddress> disbelieved;  ///< not who they say they are, to be refused
+};
 /// All nodes that the server lists, offline ones too: one walk over the directory is complete.
 struct DirectoryListed {
   std::vector<net::IpAddress> addresses;
@@ -92,9 +98,10 @@ struct FriendChangeAnswered {
   bool no_such_user = false;
 };
 struct Deregistered {};
-using LinkAction = std::variant<OpenConnection, SendLine, CloseConnection, LinkStateChanged, Registered,
-                                TurnServersTold, PeerDescribed, PeerOffered, PeerGone, PeerUnreachable,
-                                DirectoryListed, FriendsTold, FriendChangeAnswered, Deregistered>;
+using LinkAction =
+    std::variant<OpenConnection, SendLine, CloseConnection, LinkStateChanged, Registered, TurnServersTold,
+                 PeerDescribed, PeerOffered, PeerGone, PeerUnreachable, SubscribersAsk, DirectoryListed,
+                 FriendsTold, FriendChangeAnswered, Deregistered>;
 
 /// The node's side of the conversation with the address server: connects and reconnects with full-jitter
 /// backoff (cap 5 s for the first two minutes of an outage, then 60 s; reset by a successful register),
@@ -115,6 +122,7 @@ class ServerLinkFsm {
     std::uint64_t record_serial = 0;  ///< of the last record signed; the next one is higher
     SeenSerials seen_serials = {};    ///< of stored records: lower ones are refused from the start
     std::vector<std::string> abilities = {std::string{protocol::ability::kWireguard}};  ///< for our record
+    bool ipv6_inside = true;  ///< false: as if the network had no IPv6
   };
   ServerLinkFsm(Options options, RandomSource& random);
   ~ServerLinkFsm();
@@ -144,6 +152,17 @@ class ServerLinkFsm {
   void connect(const net::IpAddress& virtual_address, std::string ufrag,
                std::vector<ice::Candidate> candidates, Now now);
   void disconnect(const net::IpAddress& virtual_address);
+
+  /// Asks to hear of every change of this node, and again after each reconnect, until unsubscribe().
+  /// PeerDescribed and PeerGone follow once the other side has agreed.
+  void subscribe(const net::IpAddress& virtual_address, Now now);
+  void unsubscribe(const net::IpAddress& virtual_address, Now now);
+  /// What came of it; none when not subscribed.
+  std::optional<protocol::SubscriptionState> subscription(const net::IpAddress& virtual_address) const;
+  /// The answer to SubscribersAsk.
+  void answer_subscribers(std::vector<net::IpAddress> accepted, std::vector<net::IpAddress> refused, Now now);
+  /// Our policy changed: SubscribersAsk follows for all of them anew.
+  void review_subscribers(Now now);
 
   /// Asks for the list of all nodes now, not only at its next turn (at registration, then at least every 30
   /// s). PeerDescribed follows for each.

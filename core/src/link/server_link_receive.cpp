@@ -6,6 +6,7 @@
 #include "base/log.hpp"
 #include "link/refusal.hpp"
 #include "link/server_link_state.hpp"
+#include "protocol/virtual_address6.hpp"
 
 namespace causeway::link {
 namespace {
@@ -59,11 +60,17 @@ void ServerLinkFsm::State::on_reply(const protocol::Reply& reply, Now now) {
       on_connect_result(request->address, result, now);
       return send_wishes(now);
     case RequestKind::update:
+      review_in_flight = false;
       return send_update_if_needed(now);
     case RequestKind::deregister:
       return finish_leaving("left the network");
     case RequestKind::change_friend:
       return on_friends_told(result, request->ticket, now);
+    case RequestKind::subscribe:
+      return on_subscribed(result, now);
+    case RequestKind::unsubscribe:
+      return send_subscriptions(now);
+    case RequestKind::answer_subscribers:
     case RequestKind::ping:
       return;
   }
@@ -119,7 +126,16 @@ void ServerLinkFsm::State::on_error(const PendingRequest& request, const protoco
       actions.emplace_back(FriendChangeAnswered{request.ticket, "", explain_refusal(error).sentence,
                                                 error.code == ErrorCode::no_such_user});
       break;
+    case RequestKind::subscribe:
+    case RequestKind::unsubscribe:
+      on_subscribe_error(error, now);
+      break;
+    case RequestKind::answer_subscribers:
+      // The server waits for an answer before it asks again: it is to ask anew.
+      reviews_subscribers = true;
+      break;
     case RequestKind::update:
+      reviews_subscribers |= std::exchange(review_in_flight, false);
       // Told again with the next list of nodes: what the server could not use now (its clock is wrong, its
       // store is down) it may be able to use then.
       candidates_changed = record_changed = true;
@@ -156,13 +172,21 @@ void ServerLinkFsm::State::on_registered(const protocol::Json& result, Now now) 
   if (state != LinkState::registering) return;
   auto read = protocol::RegisterResult::parse(result);
   if (!read) return fail(fmt::format("its reply to register cannot be read ({})", read.error().message), now);
+  if (!options.ipv6_inside) read->prefix6.reset();
   ++counters.registrations;
   backoff.reset();
   virtual_address = read->virtual_address;
-  verifier.set_on_link(read->prefix);
-  record_changed = record.describe(name, virtual_address, now) || record_changed;
+  verifier.set_on_link(read->prefix, read->prefix6);
+  std::vector<net::IpAddress> addresses{virtual_address};
+  if (read->prefix6) addresses.push_back(protocol::virtual_address6(*read->prefix6, virtual_address));
+  record_changed = record.describe(name, std::move(addresses), now) || record_changed;
   change(LinkState::online, fmt::format("registered with the server {}", server_name()));
-  actions.emplace_back(Registered{virtual_address, read->prefix, name, std::move(read->stun), friends});
+  review_in_flight = false;
+  reconnect_window = std::chrono::milliseconds(read->reconnect_ms);
+  has_subscriptions = true;
+  subscriptions.restart();
+  actions.emplace_back(
+      Registered{virtual_address, read->prefix, read->prefix6, name, std::move(read->stun), friends});
   actions.emplace_back(TurnServersTold{std::move(read->turn)});
   tell_friends();
   send_update_if_needed(now);
@@ -171,7 +195,14 @@ void ServerLinkFsm::State::on_registered(const protocol::Json& result, Now now) 
     wish.changed = true;
   }
   send_wishes(now);
-  send_query(std::nullopt, now);
+  send_subscriptions(now);
+  // All nodes of a large network, back after an outage, would ask for the whole list together. Most of it is
+  // known.
+  if (counters.registrations > 1 && reconnect_window > Duration{}) {
+    query_at = now.steady + Duration(random.below(static_cast<std::uint64_t>(reconnect_window.count())));
+  } else {
+    send_query(std::nullopt, now);
+  }
 }
 
 void ServerLinkFsm::State::on_query_result(const protocol::Json& result, Now now) {
@@ -252,6 +283,10 @@ void ServerLinkFsm::State::on_notification(const protocol::Notification& notific
     actions.emplace_back(TurnServersTold{std::move(read->turn)});
     return;
   }
+  if (notification.method == method::kSubscriptionRequest)
+    return on_subscribers_ask(notification.params, now);
+  if (notification.method == method::kSubscriptionChanged)
+    return on_subscription_changed(notification.params, now);
   if (notification.method != method::kPeerChanged) return;  // of a newer server
   const auto read = protocol::PeerChanged::parse(notification.params);
   if (!read) return on_malformed(read.error().message, now);
@@ -263,7 +298,53 @@ void ServerLinkFsm::State::on_notification(const protocol::Notification& notific
     return;
   }
   const auto& status = std::get<protocol::PeerStatusChange>(read->change);
+  if (status.status != protocol::PeerStatus::offline) subscriptions.forget(status.virtual_address);
   actions.emplace_back(PeerGone{status.virtual_address, status.status != protocol::PeerStatus::offline});
+}
+
+// ---- subscriptions ----
+
+void ServerLinkFsm::State::on_subscribed(const protocol::Json& result, Now now) {
+  subscribing.clear();
+  const auto read = protocol::SubscribeResult::parse(result);
+  if (!read) return on_malformed(read.error().message, now);
+  for (const protocol::Subscription& told : read->subscriptions)
+    subscriptions.set_state(told);
+  send_subscriptions(now);
+}
+
+void ServerLinkFsm::State::on_subscribe_error(const protocol::RpcError& error, Now now) {
+  if (error.code == protocol::ErrorCode::method_not_found) {
+    has_subscriptions = false;
+    return;
+  }
+  subscriptions.repeat(std::exchange(subscribing, {}));
+  const Duration wait = std::chrono::milliseconds(error.retry_after_ms.value_or(0));
+  subscribe_at = now.steady + std::clamp<Duration>(wait, kConnectRetry, 60s);
+}
+
+void ServerLinkFsm::State::on_subscribers_ask(const protocol::Json& params, Now now) {
+  const auto read = protocol::SubscriptionRequest::parse(params);
+  if (!read) return on_malformed(read.error().message, now);
+  SubscribersAsk ask;
+  for (const protocol::NodeInfo& node : read->nodes) {
+    if (auto described = believe(node, now)) {
+      ask.nodes.push_back(std::move(*described));
+    } else {
+      ask.disbelieved.push_back(node.virtual_address);
+    }
+  }
+  actions.emplace_back(std::move(ask));
+}
+
+void ServerLinkFsm::State::on_subscription_changed(const protocol::Json& params, Now now) {
+  const auto read = protocol::SubscriptionChanged::parse(params);
+  if (!read) return on_malformed(read.error().message, now);
+  const auto& told = read->subscription;
+  if (!subscriptions.contains(told.virtual_address)) return;  // unsubscribed meanwhile
+  subscriptions.set_state(told);
+  if (!read->node || read->node->virtual_address != told.virtual_address) return;
+  if (auto described = believe(*read->node, now)) actions.emplace_back(PeerDescribed{std::move(*described)});
 }
 
 }  // namespace causeway::link

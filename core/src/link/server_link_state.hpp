@@ -13,6 +13,7 @@
 #include "link/own_record.hpp"
 #include "link/pending_requests.hpp"
 #include "link/server_link_fsm.hpp"
+#include "link/subscriptions.hpp"
 #include "protocol/messages.hpp"
 #include "protocol/rpc.hpp"
 
@@ -46,10 +47,11 @@ struct Wish {
 };
 
 struct ServerLinkFsm::State {
-  State(Options given, RandomSource& random)
+  State(Options given, RandomSource& seeded)
       : options(std::move(given)),
         enrolled(options.enrolled),
-        backoff(random),
+        random(seeded),
+        backoff(seeded),
         verifier(options.enrolment.network, options.identity_public, std::move(options.seen_serials)),
         record(options.identity, options.identity_public, options.session_key, options.enrolment.network,
                options.abilities, options.record_serial) {}
@@ -73,6 +75,7 @@ struct ServerLinkFsm::State {
   void send_wish(const net::IpAddress& address, Wish& wish, Now now);
   void send_wishes(Now now);
   void send_query(std::optional<net::IpAddress> after, Now now);
+  void send_subscriptions(Now now);
 
   // ---- receiving ----
   void on_reply(const protocol::Reply& reply, Now now);
@@ -84,6 +87,10 @@ struct ServerLinkFsm::State {
   void on_connect_error(const net::IpAddress& address, const protocol::RpcError& error, Now now);
   void on_notification(const protocol::Notification& notification, Now now);
   void on_friends_told(const protocol::Json& list, std::uint64_t ticket, Now now);
+  void on_subscribed(const protocol::Json& result, Now now);
+  void on_subscribe_error(const protocol::RpcError& error, Now now);
+  void on_subscribers_ask(const protocol::Json& params, Now now);
+  void on_subscription_changed(const protocol::Json& params, Now now);
   void tell_friends();
   void on_malformed(std::string_view what, Now now);
   std::optional<NodeDescription> believe(const protocol::NodeInfo& node, Now now,
@@ -93,6 +100,7 @@ struct ServerLinkFsm::State {
 
   Options options;
   bool enrolled;
+  RandomSource& random;
   Backoff backoff;
   NodeVerifier verifier;
   OwnRecord record;
@@ -104,6 +112,12 @@ struct ServerLinkFsm::State {
   // ---- wishes, kept over connections ----
   std::vector<protocol::WireCandidate> candidates;
   std::map<net::IpAddress, Wish> wishes;
+  Subscriptions subscriptions;
+  /// What we answered to subscribers before this process, or by another policy, holds no more. The server is
+  /// told by the request under way, if any.
+  bool reviews_subscribers = true;
+  bool review_in_flight = false;
+  Duration reconnect_window{};  ///< over which the server wants its nodes to come back
 
   // ---- of this connection ----
   bool has_connection = false;  ///< asked for, and neither closed by us nor by the driver
@@ -119,6 +133,9 @@ struct ServerLinkFsm::State {
   unsigned stale = 0;
   bool candidates_changed = false;
   bool record_changed = false;
+  std::vector<net::IpAddress> subscribing;  ///< by the request under way
+  std::optional<SteadyTime> subscribe_at;   ///< the server wants us to wait
+  bool has_subscriptions = true;            ///< false: an older server
   std::optional<SteadyTime> query_at;
   std::vector<net::IpAddress> nodes_listed;  ///< by the walk under way
   unsigned pages = 0;

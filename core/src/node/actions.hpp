@@ -21,6 +21,8 @@ namespace causeway::node {
 struct ConfigureInterface {
   net::IpAddress address;
   net::Prefix on_link;
+  std::optional<net::IpAddress> address6 = {};  ///< with on_link6, or neither
+  std::optional<net::Prefix> on_link6 = {};
 };
 struct ClearInterface {};
 /// Addresses behind a stock WireGuard peer, with the MTU its data format leaves.

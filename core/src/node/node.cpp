@@ -6,6 +6,7 @@
 #include "base/log.hpp"
 #include "crypto/ed25519.hpp"
 #include "crypto/x25519.hpp"
+#include "protocol/virtual_address6.hpp"
 
 namespace causeway::node {
 namespace {
@@ -45,6 +46,7 @@ Node::Node(Options options, RandomSource& random)
       friends_(options_.friends),
       peers_of_loop_(options_.data_loops) {
   candidates_.set_user_addresses(state_.user_candidates);
+  if (!options_.ipv6_inside) state_.on_link6.reset();
   peer_context_.path_messages = options_.compact && options_.path_messages;
 }
 
@@ -76,7 +78,10 @@ const peer::Peer* Node::find_peer(std::string_view name_or_address) const {
   const peer::Peer* blocked = nullptr;
   for (const auto& [id, peer] : peers_) {
     const auto& description = peer->description();
-    if (address ? description.virtual_address != *address : description.name != name_or_address) continue;
+    const bool fits =
+        address ? description.virtual_address == *address || description.virtual_address6 == *address
+                : description.name == name_or_address;
+    if (!fits) continue;
     // An impostor stands back behind the node whose name it has.
     if (peer->state() != peer::PeerState::blocked) return peer.get();
     blocked = peer.get();
@@ -98,7 +103,7 @@ peer::Peer* Node::peer_at(const net::IpAddress& address) {
 void Node::start(Now now) {
   if (state_.virtual_address && state_.on_link && state_.enrolment && !state_.enrolment->left) {
     // The address is ours until we leave: applications can bind to it before the server answers.
-    actions_.emplace_back(ConfigureInterface{*state_.virtual_address, *state_.on_link});
+    configure_interface();
   } else {
     configure_static_address();
   }
@@ -116,6 +121,16 @@ void Node::start(Now now) {
     restore_peers(std::move(stored), now);
   }
   run(now);
+}
+
+void Node::configure_interface() {
+  actions_.emplace_back(
+      ConfigureInterface{*state_.virtual_address, *state_.on_link, virtual_address6(), state_.on_link6});
+}
+
+std::optional<net::IpAddress> Node::virtual_address6() const {
+  if (!state_.on_link6 || !state_.virtual_address || !state_.virtual_address->is_v4()) return std::nullopt;
+  return protocol::virtual_address6(*state_.on_link6, *state_.virtual_address);
 }
 
 /// The configured address is ours as long as no server has given one.
@@ -143,7 +158,8 @@ void Node::make_link(Now now) {
                                    .session_key = session_keys_.public_key,
                                    .record_serial = state_.record_serial,
                                    .seen_serials = stored_serials_,
-                                   .abilities = abilities()},
+                                   .abilities = abilities(),
+                                   .ipv6_inside = options_.ipv6_inside},
       random_);
   link_->set_candidates(candidates_.ranked(), now);
   link_->start(now);

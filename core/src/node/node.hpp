@@ -48,6 +48,7 @@ class Node {
     std::optional<net::IpAddress> static_address;
     ice::Agent::Options ice;
     SubscriptionPolicy subscriptions = SubscriptionPolicy::friends;
+    bool ipv6_inside = true;    ///< false: take no IPv6 virtual address, and announce none
     unsigned data_loops = 1;    ///< each peer's session belongs to one of them
     bool path_messages = true;  ///< announce path messages; nothing without `compact`
     bool compact = true;        ///< announce compact messages, and use them with peers that do too

@@ -56,6 +56,7 @@ void Node::on_friend_change_answered(const link::FriendChangeAnswered& answer, N
     // Judged anew: who was blocked may be welcome, and who was welcome may be blocked.
     remove_blocked_peers(now);
     if (link_) link_->refresh_directory(now);
+    review_subscriptions(now);
   }
   actions_.emplace_back(FriendAnswered{answer.ticket, is_done ? user : "", is_done ? "" : answer.error});
 }
@@ -73,6 +74,7 @@ void Node::on_friends_told(const link::FriendsTold& told, Now now) {
   for (const dataplane::PeerId id : strangers)
     remove_peer(id, now);
   if (link_) link_->refresh_directory(now);
+  review_subscriptions(now);
 }
 
 /// Shows the impostor as a blocked peer, which gets no session in either direction.
@@ -110,7 +112,7 @@ void Node::block_impostor(const link::NodeDescription& node, const std::string& 
   if (const auto lookup = lookups_.find(node.virtual_address); lookup != lookups_.end()) {
     lookups_.erase(lookup);
     if (link_) link_->disconnect(node.virtual_address);
-    actions_.emplace_back(dataplane::Command{dataplane::RefuseDestination{node.virtual_address}});
+    refuse_destination(node.virtual_address);
   }
   publish_forwarding();
   publish_names();

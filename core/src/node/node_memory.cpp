@@ -48,7 +48,8 @@ std::vector<Node::StoredPeer> Node::verify_stored_peers(Now now) {
     const auto names_its_address = [&] {
       const auto& addresses = record->virtual_addresses;
       return std::find(addresses.begin(), addresses.end(), known.virtual_address) != addresses.end() &&
-             state_.on_link->contains(known.virtual_address);
+             state_.on_link->contains(known.virtual_address) &&
+             link::announced_address6(*record, known.virtual_address, state_.on_link6).has_value();
     };
     if (is_newest && record->expires > now.wall && names_its_address()) {
       believed.push_back({std::move(known), std::move(*record)});
@@ -65,8 +66,10 @@ void Node::restore_peers(std::vector<StoredPeer> stored, Now now) {
   is_restoring_ = true;
   for (auto& [known, record] : stored) {
     if (!friends_.may_reach(known.user)) continue;
-    peer::Peer* peer =
-        admit({known.virtual_address, record.name, false, record, {}, known.record, known.user}, now);
+    const auto address6 = link::announced_address6(record, known.virtual_address, state_.on_link6);
+    if (!address6) continue;
+    peer::Peer* peer = admit(
+        {known.virtual_address, record.name, false, record, {}, known.record, known.user, *address6}, now);
     if (!peer) continue;
     if (known.in_use && in_use.size() < kMaxRecalls) in_use.push_back(peer->id());
     peer->recall(memory_of(std::move(known)));

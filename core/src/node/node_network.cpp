@@ -6,6 +6,7 @@
 #include "base/overloaded.hpp"
 #include "node/node.hpp"
 #include "peer/ice_credentials.hpp"
+#include "protocol/virtual_address6.hpp"
 #include "stun/message.hpp"
 
 namespace causeway::node {
@@ -135,10 +136,15 @@ void Node::on_send_failed(net::BaseId base, const net::Endpoint& to, Now now) {
   run(now);
 }
 
-bool Node::request_connection(const net::IpAddress& address, Now now) {
+bool Node::request_connection(const net::IpAddress& destination, Now now) {
+  // The server knows nodes by their IPv4 address.
+  net::IpAddress address = destination;
+  if (!destination.is_v4() && state_.on_link6)
+    address = protocol::virtual_address4(*state_.on_link6, destination).value_or(destination);
   if (peer::Peer* peer = peer_at(address)) {
-    if (peer->state() == peer::PeerState::blocked) {
-      actions_.emplace_back(dataplane::Command{dataplane::RefuseDestination{address}});
+    const bool has_address = destination == address || peer->description().virtual_address6 == destination;
+    if (peer->state() == peer::PeerState::blocked || !has_address) {
+      actions_.emplace_back(dataplane::Command{dataplane::RefuseDestination{destination}});
       return false;
     }
     peer->on_session_wanted(now);
@@ -148,7 +154,7 @@ bool Node::request_connection(const net::IpAddress& address, Now now) {
   }
   const bool is_ours = state_.virtual_address == address;
   if (!link_ || !state_.on_link || !state_.on_link->contains(address) || is_ours) {
-    actions_.emplace_back(dataplane::Command{dataplane::RefuseDestination{address}});
+    actions_.emplace_back(dataplane::Command{dataplane::RefuseDestination{destination}});
     return false;
   }
   if (lookups_.contains(address)) return true;

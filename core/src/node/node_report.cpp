@@ -67,13 +67,28 @@ std::string hint_for(const peer::Peer& peer) {
          "`, then `causeway friend add " + user + "`";
 }
 
+Json address_or_null(const std::optional<net::IpAddress>& address) {
+  return address ? Json(address->to_string()) : Json(nullptr);
+}
+
+/// What came of our wish to hear of its changes; null: there is none.
+Json subscription_report(const Node& node, const peer::Peer& peer) {
+  const auto* link = node.link();
+  const auto state = link ? link->subscription(peer.description().virtual_address) : std::nullopt;
+  return state ? Json(protocol::to_string(*state)) : Json(nullptr);
+}
+
 Json peer_report(const Node& node, const peer::Peer& peer, Now now) {
+  const Node::Told* told = node.told(peer.id());
   const auto& description = peer.description();
   const auto& counters = peer.counters();
   const auto last_handshake = peer.last_handshake();
   return {
       {"name", description.name},
       {"virtual_address", description.virtual_address.to_string()},
+      {"virtual_address6", address_or_null(description.virtual_address6)},
+      {"online", told ? Json(told->online) : Json(nullptr)},
+      {"subscription", subscription_report(node, peer)},
       {"kind", description.kind == session::PeerKind::causeway ? "causeway" : "wireguard"},
       {"state", peer::to_string(peer.state())},
       {"reason", peer.state_reason()},
@@ -117,7 +132,8 @@ Json status_report(const Node& node, const InterfaceFacts& interface, Now now) {
   const std::string& user = node.friends().state().user;
   return {{"name", node.state().name},
           {"user", user.empty() ? Json(nullptr) : Json(user)},
-          {"virtual_address", address ? Json(address->to_string()) : Json(nullptr)},
+          {"virtual_address", address_or_null(address)},
+          {"virtual_address6", address_or_null(node.virtual_address6())},
           {"interface", interface.name},
           {"mtu", interface.mtu},
           {"public_key", node.session_keys().public_key.to_base64()},

@@ -7,6 +7,7 @@
 #include "base/overloaded.hpp"
 #include "crypto/x25519.hpp"
 #include "node/node.hpp"
+#include "protocol/virtual_address6.hpp"
 
 namespace causeway::node {
 
@@ -44,6 +45,7 @@ void Node::obey_link(Now now) {
                    },
                    [&](link::PeerDescribed& described) {
                      if (peer::Peer* peer = admit(described.node, now)) {
+                       note_description(*peer, described.node);
                        peer->add_remote_candidates(described.node.candidates, now);
                        obey_peer(*peer, now);
                      }
@@ -57,6 +59,7 @@ void Node::obey_link(Now now) {
                    [&](link::PeerGone& gone) {
                      // Offline is the server's view; a tunnel that works needs no server (spec V9).
                      peer::Peer* peer = peer_at(gone.virtual_address);
+                     if (peer) told_[peer->id()].online = false;
                      if (gone.for_good && peer) remove_peer(peer->id(), now);
                    },
                    [&](link::PeerUnreachable& unreachable) {
@@ -70,11 +73,9 @@ void Node::obey_link(Now now) {
                        peer = nullptr;
                      }
                      if (peer) peer->on_offer_refused();
-                     if (!peer || !peer->data_path()) {
-                       actions_.emplace_back(
-                           dataplane::Command{dataplane::RefuseDestination{unreachable.virtual_address}});
-                     }
+                     if (!peer || !peer->data_path()) refuse_destination(unreachable.virtual_address);
                    },
+                   [&](link::SubscribersAsk& ask) { answer_subscribers(ask, now); },
                    [&](link::DirectoryListed& listed) { remove_unlisted(listed.addresses, now); },
                    [&](link::FriendsTold& told) { on_friends_told(told, now); },
                    [&](link::FriendChangeAnswered& answer) { on_friend_change_answered(answer, now); },
@@ -83,6 +84,7 @@ void Node::obey_link(Now now) {
                      save_peers(now);
                      state_.virtual_address.reset();
                      state_.on_link.reset();
+                     state_.on_link6.reset();
                      if (!std::exchange(turn_servers_, {}).empty()) actions_.emplace_back(UpdateRelays{});
                      if (state_.enrolment) state_.enrolment->left = true;
                      save_state();
@@ -118,10 +120,11 @@ void Node::on_link_state(const link::LinkStateChanged& changed) {
 
 void Node::on_registered(const link::Registered& registered) {
   const bool is_news = state_.virtual_address != registered.virtual_address ||
-                       state_.on_link != registered.on_link || state_.name != registered.name ||
-                       (state_.enrolment && !state_.enrolment->enrolled);
+                       state_.on_link != registered.on_link || state_.on_link6 != registered.on_link6 ||
+                       state_.name != registered.name || (state_.enrolment && !state_.enrolment->enrolled);
   state_.virtual_address = registered.virtual_address;
   state_.on_link = registered.on_link;
+  state_.on_link6 = registered.on_link6;
   state_.name = registered.name;
   if (state_.enrolment && !state_.enrolment->enrolled) {
     // The identity is bound: the secret has done its work, and a stolen state directory should not hold it.
@@ -129,7 +132,7 @@ void Node::on_registered(const link::Registered& registered) {
     state_.enrolment->enrolled = true;
   }
   if (is_news) save_state();
-  actions_.emplace_back(ConfigureInterface{registered.virtual_address, registered.on_link});
+  configure_interface();
   publish_forwarding();
   publish_names();
   server_stun_servers_ = registered.stun_servers;
@@ -179,6 +182,10 @@ peer::Peer* Node::admit(const link::NodeDescription& node, Now now) {
     description.virtual_address = node.virtual_address;
     description.allowed_ips = {
         net::Prefix::containing(node.virtual_address, node.virtual_address.is_v4() ? 32 : 128)};
+    if (node.virtual_address6) {
+      description.virtual_address6 = node.virtual_address6;
+      description.allowed_ips.push_back(net::Prefix::containing(*node.virtual_address6, 128));
+    }
     description.session_key = record.session_key;
     description.identity = record.identity;
     description.user = verdict.friend_user.empty() ? node.user : verdict.friend_user;
@@ -195,9 +202,15 @@ peer::Peer* Node::admit(const link::NodeDescription& node, Now now) {
     kept = node.signed_record;
     keep_peers_soon(now);
   }
+  refresh_subscription(*peer, now);
   if (const auto lookup = lookups_.find(node.virtual_address); lookup != lookups_.end()) {
     std::string ufrag = std::move(lookup->second.ufrag);
     lookups_.erase(lookup);
+    // Packets may wait for an IPv6 address that this node does not have.
+    if (state_.on_link6 && !node.virtual_address6) {
+      actions_.emplace_back(dataplane::Command{
+          dataplane::RefuseDestination{protocol::virtual_address6(*state_.on_link6, node.virtual_address)}});
+    }
     peer->connect(now, std::move(ufrag));
     obey_peer(*peer, now);
   }

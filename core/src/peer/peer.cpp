@@ -123,6 +123,16 @@ void Peer::set_abilities(bool compact, bool aes_256_gcm, Now now) {
   run(now);
 }
 
+void Peer::set_virtual_address6(const std::optional<net::IpAddress>& address, Now now) {
+  auto& former = description_.virtual_address6;
+  if (address == former) return;
+  auto& allowed = description_.allowed_ips;
+  if (former) std::erase(allowed, net::Prefix::containing(*former, 128));
+  if (address) allowed.push_back(net::Prefix::containing(*address, 128));
+  former = address;
+  run(now);
+}
+
 void Peer::on_bases_changed(Now now) {
   const auto path_before = data_path_;
   if (agent_) {
@@ -437,6 +447,9 @@ Peer::Agreement Peer::agreement() const {
     auto& pair = own->is_v4() ? agreement.v4 : agreement.v6;
     pair = dataplane::VirtualPair{*own, description_.virtual_address};
   }
+  const auto& own6 = context_.virtual_address6;
+  if (own6 && description_.virtual_address6)
+    agreement.v6 = dataplane::VirtualPair{*own6, *description_.virtual_address6};
   return agreement;
 }
 

@@ -39,6 +39,7 @@ struct PeerDescription {
   session::PeerKind kind = session::PeerKind::causeway;
   std::string name;
   net::IpAddress virtual_address;
+  std::optional<net::IpAddress> virtual_address6;  ///< as its record announces it
   std::vector<net::Prefix>
       allowed_ips;  ///< inner addresses that are the peer's; its virtual address for our nodes
   crypto::SessionPublicKey session_key;
@@ -85,8 +86,8 @@ struct PeerContext {
   bool server_is_online = false;  ///< kept by the node: offers reach the peer
   bool compact = false;           ///< our abilities, as our record has them
   bool aes_256_gcm = false;
-  std::optional<net::IpAddress> virtual_address = {};  ///< ours; kept by the node
-  bool path_messages = false;                          ///< one more ability of ours
+  std::optional<net::IpAddress> virtual_address = {}, virtual_address6 = {};  ///< ours; kept by the node
+  bool path_messages = false;                                                 ///< one more ability of ours
 };
 
 // ---- what a peer asks of its node ----
@@ -142,6 +143,8 @@ class Peer {
   /// Its newest record says so. A session made for other abilities is renewed.
   void set_abilities(bool compact, bool aes_256_gcm, Now now);
   void set_path_messages(bool path_messages, Now now);
+  /// As its newest record announces it: one more address that is the peer's, with a header that is left out.
+  void set_virtual_address6(const std::optional<net::IpAddress>& address, Now now);
   /// The base is gone from PeerContext::bases, or a new one came.
   void on_bases_changed(Now now);
   /// Addresses or routes of this machine changed, or it slept for `away`: what worked may have ended, and

@@ -36,6 +36,7 @@ struct NodeState {
   std::string name;                               ///< as the server confirmed it; empty: never registered
   std::optional<net::IpAddress> virtual_address;  ///< of the last registration
   std::optional<net::Prefix> on_link;
+  std::optional<net::Prefix> on_link6;            ///< the network's ULA prefix, if it has one
   std::uint64_t record_serial = 0;                ///< of the last node record signed
   std::array<std::uint8_t, 12> timestamp{};       ///< TAI64N; no initiation ever carried a later one
   std::map<net::IpAddress, std::uint16_t> ports;  ///< UDP port bound on each local address

@@ -7,6 +7,7 @@
 
 #include "base/bytes.hpp"
 #include "protocol/name.hpp"
+#include "protocol/virtual_address6.hpp"
 
 namespace causeway::store {
 namespace {
@@ -130,6 +131,11 @@ NodeState read_state(const Json& content) {
     if (!port.is_number_unsigned() || port.get<std::uint64_t>() > 65535) throw BadMember{"ports"};
     state.ports[parse_or_throw<net::IpAddress>(address, "ports")] = port.get<std::uint16_t>();
   }
+  if (const Json* prefix = object.newer_member("on_link6"); prefix && !prefix->is_null()) {
+    if (!prefix->is_string()) throw BadMember{"on_link6"};
+    state.on_link6 = parse_or_throw<net::Prefix>(prefix->get<std::string>(), "on_link6");
+    if (!protocol::is_network_prefix6(*state.on_link6)) throw BadMember{"on_link6"};
+  }
   if (const Json* list = object.newer_member("user_candidates")) {
     if (!list->is_array() || list->size() > kMaxUserCandidates) throw BadMember{"user_candidates"};
     for (const Json& address : *list) {
@@ -226,6 +232,7 @@ Json encode(const NodeState& state) {
           {"name", state.name},
           {"virtual_address", text_or_null(state.virtual_address)},
           {"on_link", text_or_null(state.on_link)},
+          {"on_link6", text_or_null(state.on_link6)},
           {"record_serial", state.record_serial},
           {"timestamp", to_hex(state.timestamp)},
           {"ports", ports},

@@ -210,6 +210,7 @@ Result<void> StateDirectory::forget_address() {
   NodeState changed = state_;
   changed.virtual_address.reset();
   changed.on_link.reset();
+  changed.on_link6.reset();
   return save_state(std::move(changed));
 }
 

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <fstream>
 #include <system_error>
 
 namespace causeway::tun {
@@ -125,6 +126,12 @@ Result<void> InterfaceConfig::result_of(int error, const std::string& what) cons
   if (error == 0) return {};
   return Error{fmt::format("{}: cannot {}: {}{}", name_, what, std::generic_category().message(error),
                            error == EPERM ? "; run as root, or give the program CAP_NET_ADMIN" : "")};
+}
+
+bool ipv6_is_enabled(const std::string& name) {
+  std::ifstream file("/proc/sys/net/ipv6/conf/" + name + "/disable_ipv6");
+  int is_disabled = 1;
+  return file >> is_disabled && is_disabled == 0;
 }
 
 std::optional<net::LocalNetwork> find_overlap(const net::Prefix& prefix,

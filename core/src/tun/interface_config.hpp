@@ -44,6 +44,9 @@ class InterfaceConfig {
   net::NetlinkSocket socket_;
 };
 
+/// False: the kernel has no IPv6, or it is switched off for this NIC (net.ipv6.conf.NAME.disable_ipv6).
+bool ipv6_is_enabled(const std::string& name);
+
 /// The first network of this machine that shares addresses with `prefix`: traffic for one of the two would
 /// get lost. A default route is no local network.
 std::optional<net::LocalNetwork> find_overlap(const net::Prefix& prefix,

@@ -8,9 +8,11 @@
 #include <vector>
 
 #include "base/log.hpp"
+#include "base/random.hpp"
 #include "server/src/admin/admin_client.hpp"
 #include "server/src/admin/init_command.hpp"
 #include "server/src/admin/print.hpp"
+#include "server/src/core/network_prefix6.hpp"
 #include "server/src/net/server_driver.hpp"
 #include "server/src/storage/state_directory.hpp"
 
@@ -55,7 +57,9 @@ int init(const Arguments& arguments) {
   auto settings = make_settings(arguments.init);
   if (!settings) return fail(kUsage, settings.error().message);
   const StateDirectory directory(arguments.directory);
-  const NetworkRow network{arguments.init.network, arguments.init.pool, arguments.init.friends_only};
+  SystemRandom random;
+  const NetworkRow network{arguments.init.network, arguments.init.pool, arguments.init.friends_only,
+                           make_network_prefix6(random)};
   if (const auto error = directory.initialise(std::move(*settings), network))
     return fail(kFailed, error->message);
   std::fprintf(stderr, "initialised %s; start it: causeway-server run --dir %s\n",

@@ -3,6 +3,8 @@
 
 #include "base/log.hpp"
 #include "protocol/name.hpp"
+#include "protocol/virtual_address6.hpp"
+#include "server/src/core/network_prefix6.hpp"
 #include "server/src/core/secrets.hpp"
 #include "server/src/core/server_core.hpp"
 
@@ -58,6 +60,10 @@ ServerCore::Answer ServerCore::list_nodes(const Json& params) const {
            {"user", node->row.user},
            {"network", network_name},
            {"virtual_address", node->owns_address() ? Json(node->row.address->to_string()) : Json(nullptr)},
+           {"virtual_address6",
+            node->owns_address() && network->row.prefix6
+                ? Json(protocol::virtual_address6(*network->row.prefix6, *node->row.address).to_string())
+                : Json(nullptr)},
            {"state", node->registered ? "online" : "offline"},
            {"connected_since",
             node->registered ? Json(format_rfc3339(node->connected_since)) : Json(nullptr)},
@@ -91,14 +97,16 @@ ServerCore::Answer ServerCore::list_networks() const {
   for (const auto& [name, network] : directory_.networks()) {
     const auto online = std::count_if(network->by_address.begin(), network->by_address.end(),
                                       [](const auto& entry) { return entry.second->registered; });
-    list.push_back({{"name", name},
-                    {"pool", network->row.pool},
-                    {"prefix", network->pool.on_link().to_string()},
-                    {"addresses", network->pool.size()},
-                    {"owned", network->by_address.size()},
-                    {"quarantined", network->quarantine.size()},
-                    {"online", online},
-                    {"friends_only", network->row.friends_only}});
+    list.push_back(
+        {{"name", name},
+         {"pool", network->row.pool},
+         {"prefix", network->pool.on_link().to_string()},
+         {"addresses", network->pool.size()},
+         {"owned", network->by_address.size()},
+         {"quarantined", network->quarantine.size()},
+         {"online", online},
+         {"friends_only", network->row.friends_only},
+         {"prefix6", network->row.prefix6 ? Json(network->row.prefix6->to_string()) : Json(nullptr)}});
   }
   return list;
 }
@@ -124,14 +132,18 @@ ServerCore::Answer ServerCore::list_tokens(Now now) const {
 
 ServerCore::Answer ServerCore::stats(Now now) const {
   std::size_t registered = 0;
+  std::size_t subscriptions = 0;
   for (const auto& [name, network] : directory_.networks()) {
-    for (const auto& [address, node] : network->by_address)
+    for (const auto& [address, node] : network->by_address) {
       registered += node->registered ? 1 : 0;
+      subscriptions += node->subscriptions.size();
+    }
   }
   return Json{{"uptime_s", std::chrono::duration_cast<std::chrono::seconds>(now.wall - started_).count()},
               {"connections", admission_.connections()},
               {"unauthenticated", admission_.strangers()},
               {"online", registered},
+              {"subscriptions", subscriptions},
               {"messages", messages_},
               {"connections_refused", refused_},
               {"commits_pending", pending_.size()},
@@ -143,7 +155,8 @@ ServerCore::Answer ServerCore::stats(Now now) const {
 void ServerCore::add_network(Connection& connection, const protocol::Request& request, Now) {
   NetworkRow row{protocol::get_string(request.params, "network").value_or(""),
                  protocol::get_string(request.params, "pool").value_or(""),
-                 protocol::get_bool(request.params, "friends_only").value_or(false)};
+                 protocol::get_bool(request.params, "friends_only").value_or(false),
+                 make_network_prefix6(random_)};
   const auto added = directory_.add_network(std::move(row));
   if (!added) return reply(connection.id, request.id, bad(added.error().message));
   const NetworkRow& made = (*added)->row;
@@ -240,7 +253,7 @@ void ServerCore::expel_node(Connection& connection, const protocol::Request& req
     tell_status(node, *address, revoked ? protocol::PeerStatus::revoked : protocol::PeerStatus::gone,
                 Audience::network);
   }
-  drop_all_offers(node);
+  drop_all_ties(node);
   if (node.connection != ConnectionId::none) close(node.connection, "put out by the administrator", now);
   log::info("server", "node {} of {} {}", node.row.name, node.row.network,
             standing == Standing::revoked ? "revoked" : "removed");

@@ -8,6 +8,7 @@
 #include <tuple>
 
 #include "protocol/name.hpp"
+#include "protocol/virtual_address6.hpp"
 
 namespace causeway::server {
 
@@ -21,6 +22,10 @@ bool EarlierNode::operator()(const Entry& a, const Entry& b) const {
   if (a.first != b.first) return a.first < b.first;
   return std::tie(a.second->row.network, a.second->row.identity) <
          std::tie(b.second->row.network, b.second->row.identity);
+}
+
+bool LowerNode::operator()(const Node* a, const Node* b) const {
+  return std::tie(a->row.network, a->row.identity) < std::tie(b->row.network, b->row.identity);
 }
 
 const protocol::NodeRecord* Node::record(WallTime now) {
@@ -42,9 +47,14 @@ void Node::set_record(protocol::SignedRecord record, protocol::NodeRecord conten
 bool Node::is_visible(WallTime now) {
   if (!owns_address() || row.standing != Standing::enrolled) return false;
   const auto* told = record(now);
-  return told && told->identity == row.identity && told->name == row.name &&
-         std::find(told->virtual_addresses.begin(), told->virtual_addresses.end(), *row.address) !=
-             told->virtual_addresses.end();
+  if (!told || told->identity != row.identity || told->name != row.name) return false;
+  const auto& addresses = told->virtual_addresses;
+  const auto& prefix6 = network->row.prefix6;
+  const auto is_foreign = [&](const net::IpAddress& address) {
+    return !address.is_v4() && prefix6 && address != protocol::virtual_address6(*prefix6, *row.address);
+  };
+  return std::find(addresses.begin(), addresses.end(), *row.address) != addresses.end() &&
+         std::none_of(addresses.begin(), addresses.end(), is_foreign);
 }
 
 // ---- loading ----
@@ -126,6 +136,7 @@ Node& Directory::add_node(Network& network, const crypto::IdentityPublicKey& ide
     slot = std::make_unique<Node>();
     slot->row.network = network.row.name;
     slot->row.identity = identity;
+    slot->network = &network;
   }
   return *slot;
 }

@@ -25,7 +25,16 @@ struct Offer {
   std::vector<protocol::WireCandidate> candidates;
 };
 
+/// What a node says to another one that wants to hear of its changes.
+enum class Consent : std::uint8_t {
+  unasked,
+  asked,
+  given,
+  refused,
+};
+
 struct Node;
+struct Network;
 
 /// By identity, never by where a node lies in memory: a simulated run must replay in any process.
 struct NodeHash {
@@ -36,8 +45,13 @@ struct EarlierNode {
   bool operator()(const Entry& a, const Entry& b) const;
 };
 
+struct LowerNode {
+  bool operator()(const Node* a, const Node* b) const;
+};
+
 struct Node {
   NodeRow row;
+  const Network* network = nullptr;
   // ---- what a crash would leave of it ----
   std::optional<NodeFacts> durable = {};  ///< of the row that was stored last
   unsigned unsettled = 0;                 ///< commits under way that would change `durable`
@@ -47,8 +61,13 @@ struct Node {
   WallTime connected_since{};
   crypto::SessionPublicKey session_key;
   std::vector<protocol::WireCandidate> candidates;
-  std::unordered_map<Node*, Offer, NodeHash> offers;  ///< to others, since this registration
-  std::unordered_set<Node*, NodeHash> offered_by;     ///< others that have an offer to this one
+  std::unordered_map<Node*, Offer, NodeHash> offers;           ///< to others, since this registration
+  std::unordered_set<Node*, NodeHash> offered_by;              ///< others that have an offer to this one
+  std::unordered_map<Node*, Consent, NodeHash> subscriptions;  ///< to others, since this registration
+  std::unordered_set<Node*, NodeHash> subscribers;  ///< others that have a subscription to this one
+  std::set<Node*, LowerNode> to_ask;                ///< of these: those that this node was not asked about
+  std::map<net::IpAddress, Node*> asked;  ///< by the request that this node has not answered, as named there
+  std::optional<WallTime> turn_renewal;   ///< its entry among the renewals of TURN credentials
 
   bool owns_address() const { return row.address && !row.freed_since; }
   /// A crash at this moment would lose nothing of what the row promises.
@@ -56,7 +75,8 @@ struct Node {
   /// The stored record, checked on first use; none when there is none or it is no longer good.
   const protocol::NodeRecord* record(WallTime now);
   void set_record(protocol::SignedRecord record, protocol::NodeRecord content);
-  /// Others may hear of it: its record names the address and the name it has here.
+  /// Others may hear of it: its record names the address and the name it has here, and no IPv6 address but
+  /// the one that goes with it.
   bool is_visible(WallTime now);
 
  private:

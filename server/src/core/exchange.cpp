@@ -2,6 +2,7 @@
 #include <utility>
 
 #include "protocol/name.hpp"
+#include "server/src/core/page_budget.hpp"
 #include "server/src/core/server_core.hpp"
 
 namespace causeway::server {
@@ -9,27 +10,6 @@ namespace causeway::server {
 using protocol::ErrorCode;
 using protocol::Json;
 using protocol::RpcError;
-
-namespace {
-
-/// One page of a query: what fits a line and the reader's limit of values, with room for the envelope.
-struct PageBudget {
-  std::size_t bytes = 48 * 1024;
-  std::size_t values = 1600;
-
-  bool take(std::size_t some_bytes, std::size_t some_values) {
-    if (some_bytes > bytes || some_values > values) return false;
-    bytes -= some_bytes;
-    values -= some_values;
-    return true;
-  }
-  bool take(const protocol::NodeInfo& node) {
-    const std::size_t candidates = node.candidates.size();
-    return take(576 + node.record.body.size() * 4 / 3 + candidates * 192, 9 + candidates * 6);
-  }
-};
-
-}  // namespace
 
 ServerCore::Answer ServerCore::query(Node& node, const Json& json, Now now) {
   const auto params = protocol::QueryParams::parse(json);
@@ -126,11 +106,16 @@ protocol::NodeInfo ServerCore::describe(Node& node, Node* asker) const {
 }
 
 void ServerCore::tell_watchers(Node& node, Now now) {
-  if (node.offered_by.empty() || !node.is_visible(now.wall)) return;
+  if ((node.offered_by.empty() && node.subscribers.empty()) || !node.is_visible(now.wall)) return;
   const auto line = std::make_shared<const std::string>(protocol::make_notification(
       protocol::method::kPeerChanged, protocol::PeerChanged{describe(node, nullptr)}.to_json()));
   for (const Node* watcher : node.offered_by) {
     if (may_reach(*watcher, node)) notify(*watcher, line);
+  }
+  for (Node* subscriber : node.subscribers) {
+    const bool is_accepted = subscriber->subscriptions.at(&node) == Consent::given;
+    if (is_accepted && !node.offered_by.contains(subscriber) && may_reach(*subscriber, node))
+      notify(*subscriber, line);
   }
 }
 
@@ -151,6 +136,13 @@ void ServerCore::tell_status(Node& node, const net::IpAddress& address, protocol
   for (const auto& [peer, offer] : node.offers) {
     if (!node.offered_by.contains(peer) && may_reach(*peer, node)) notify(*peer, line);
   }
+  for (Node* subscriber : node.subscribers) {
+    if (node.offered_by.contains(subscriber) || node.offers.contains(subscriber)) continue;
+    // Presence is for those it was promised to; that there is nothing to wait for any more, for all.
+    const bool is_accepted = subscriber->subscriptions.at(&node) == Consent::given;
+    if ((is_accepted || status != protocol::PeerStatus::offline) && may_reach(*subscriber, node))
+      notify(*subscriber, line);
+  }
 }
 
 void ServerCore::deliver_offer(Node& from, Node& to, Now now) {
@@ -169,17 +161,23 @@ void ServerCore::deliver_offers(Node& node, Now now) {
     deliver_offer(node, *peer, now);
 }
 
+void ServerCore::drop_own_ties(Node& node) {
+  drop_own_offers(node);
+  end_subscriptions(node);
+}
+
+void ServerCore::drop_all_ties(Node& node) {
+  drop_own_ties(node);
+  for (Node* other : node.offered_by)
+    other->offers.erase(&node);
+  node.offered_by.clear();
+  end_subscribers(node);
+}
+
 void ServerCore::drop_own_offers(Node& node) {
   for (const auto& [peer, offer] : node.offers)
     peer->offered_by.erase(&node);
   node.offers.clear();
-}
-
-void ServerCore::drop_all_offers(Node& node) {
-  drop_own_offers(node);
-  for (Node* other : node.offered_by)
-    other->offers.erase(&node);
-  node.offered_by.clear();
 }
 
 }  // namespace causeway::server

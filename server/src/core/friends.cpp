@@ -108,6 +108,7 @@ void ServerCore::separate(Network& network, const std::string& user, const std::
   const auto part = [this](Node& one, Node& two) {
     if (may_reach(one, two)) return;
     if (one.offers.erase(&two) > 0) two.offered_by.erase(&one);
+    end_subscription(one, two);
     notify(one,
            std::make_shared<const std::string>(protocol::make_notification(
                protocol::method::kPeerChanged,

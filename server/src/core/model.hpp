@@ -21,6 +21,7 @@ struct NetworkRow {
   std::string name;
   std::string pool;           ///< "10.10.0.0/24" or "10.10.0.101-10.10.0.250"
   bool friends_only = false;  ///< nodes reach those of their own user and of mutual friends alone
+  std::optional<net::Prefix> prefix6 = {};  ///< none: of a version that knew no IPv6 inside
 
   friend bool operator==(const NetworkRow&, const NetworkRow&) = default;
 };

@@ -1,23 +1,12 @@
 #include <algorithm>
 #include <utility>
 
-#include "server/src/core/secrets.hpp"
 #include "server/src/core/server_core.hpp"
 
 namespace causeway::server {
 
 using protocol::ErrorCode;
 using protocol::RpcError;
-
-namespace {
-
-constexpr auto kTurnLifetime = std::chrono::hours(24);
-
-std::int64_t unix_seconds(WallTime time) {
-  return std::chrono::duration_cast<std::chrono::seconds>(time.time_since_epoch()).count();
-}
-
-}  // namespace
 
 void ServerCore::register_node(Connection& connection, const protocol::Request& request, Now now) {
   Node& node = *connection.node;
@@ -47,21 +36,23 @@ void ServerCore::register_node(Connection& connection, const protocol::Request& 
   node.row.epoch = std::max<std::uint64_t>(node.row.epoch + 1, static_cast<std::uint64_t>(milliseconds));
   changes.push_back(node.row);
 
+  const bool keeps_answers = params->keep_subscribers;
   auto answer = [this, id, &node, told = std::move(*params)](bool stored, Now then) -> Answer {
     // The row says connected; whoever did not get the reply is not.
     if (!stored || node.connection != id || !node.owns_address()) {
       if (!node.registered) directory_.mark_offline(node, then.wall);
       return RpcError{ErrorCode::try_later, "try again", 1000};
     }
-    drop_own_offers(node);
+    drop_own_ties(node);
     node.registered = true;
     node.connected_since = then.wall;
     node.session_key = told.session_key;
     node.candidates = told.candidates;
     return registration_of(node, then).to_json();
   };
-  auto afterwards = [this, id, &node](bool stored, Now then) {
+  auto afterwards = [this, id, &node, keeps_answers](bool stored, Now then) {
     if (!stored || node.connection != id || !node.registered) return;
+    review_subscribers(node, keeps_answers, then);  // first: who is to be asked anew is not told
     tell_watchers(node, then);
     deliver_offers(node, then);
   };
@@ -73,23 +64,17 @@ void ServerCore::register_node(Connection& connection, const protocol::Request& 
   afterwards(true, now);
 }
 
-protocol::RegisterResult ServerCore::registration_of(Node& node, Now now) const {
+protocol::RegisterResult ServerCore::registration_of(Node& node, Now now) {
+  const Network& network = directory_.network_of(node);
   protocol::RegisterResult result;
   result.virtual_address = *node.row.address;
-  result.prefix = directory_.networks().at(node.row.network)->pool.on_link();
+  result.prefix = network.pool.on_link();
+  result.prefix6 = network.row.prefix6;
   result.epoch = node.row.epoch;
   result.lease_s = static_cast<std::uint32_t>(std::chrono::seconds(Directory::kLease).count());
   result.stun = settings_.stun_public;
-  for (const auto& uri : settings_.turn_uris) {
-    protocol::TurnServer server{uri, "", "", 0};
-    if (!settings_.turn_secret.empty()) {
-      server.expires = unix_seconds(now.wall + kTurnLifetime);
-      server.username =
-          std::to_string(server.expires) + ":" + to_hex(ByteView(node.row.identity.bytes).first(8));
-      server.password = turn_password(settings_.turn_secret, server.username);
-    }
-    result.turn.push_back(std::move(server));
-  }
+  result.turn = turn_servers_for(node, now);
+  result.reconnect_ms = reconnect_ms_;
   return result;
 }
 
@@ -103,9 +88,12 @@ void ServerCore::update(Connection& connection, const protocol::Request& request
     if (const auto error = accept_record(node, *params->record, now)) return reply(id, request.id, *error);
   }
   if (params->candidates) node.candidates = std::move(*params->candidates);
-  const auto spread = [this, &node, was_visible](Now then) {
+  const auto spread = [this, &node, was_visible, keeps_answers = params->keep_subscribers](Now then) {
+    if (!keeps_answers) review_subscribers(node, false, then);
     tell_watchers(node, then);
-    if (!was_visible) deliver_offers(node, then);
+    if (was_visible) return;
+    deliver_offers(node, then);
+    offer_subscriptions(node, then);
   };
   if (!params->record) {
     reply(id, request.id, protocol::Json::object());
@@ -147,7 +135,7 @@ void ServerCore::deregister(Connection& connection, const protocol::Request& req
       [this, &node, address](bool stored, Now) {
         if (stored && address) {
           tell_status(node, *address, protocol::PeerStatus::gone, Audience::peers);
-          drop_all_offers(node);
+          drop_all_ties(node);
         }
         return Answer(protocol::Json::object());
       },

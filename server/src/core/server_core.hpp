@@ -37,7 +37,11 @@ class ServerCore {
   static constexpr std::size_t kMaxBacklogLines =
       128;  // received while a commit of the same connection is under way
   static constexpr std::size_t kMaxBacklogBytes = 64 * 1024;
-  static constexpr std::size_t kMaxOffers = 4096;  // per node
+  static constexpr std::size_t kMaxOffers = 4096;         // per node
+  static constexpr std::size_t kMaxSubscriptions = 4096;  // per node, to others
+  static constexpr std::size_t kMostAskedAtOnce = 32;     // subscribers in one request
+  static constexpr auto kTurnLifetime = std::chrono::hours(24);
+  static constexpr std::size_t kMostRenewalsAtOnce = 1000;  // at each housekeeping
 
   ServerCore(ServerSettings settings, Snapshot snapshot, std::size_t most_connections, RandomSource& random,
              Now now);
@@ -107,6 +111,7 @@ class ServerCore {
   /// `afterwards`. What `answer` returns is replied if the commit was stored, else try_later is.
   void commit_and_reply(Connection& connection, std::uint64_t request, Directory::Changes changes,
                         std::function<Answer(bool stored, Now now)> answer, AfterCommit afterwards = {});
+  void plan_reconnects();
   void remember_unsaved(const std::vector<Change>& changes);
   void retry_unsaved();
 
@@ -123,7 +128,7 @@ class ServerCore {
   void update(Connection& connection, const protocol::Request& request, Now now);
   void deregister(Connection& connection, const protocol::Request& request, Now now);
   std::optional<protocol::RpcError> accept_record(Node& node, const protocol::SignedRecord& record, Now now);
-  protocol::RegisterResult registration_of(Node& node, Now now) const;
+  protocol::RegisterResult registration_of(Node& node, Now now);
 
   // exchange.cpp: what nodes hear of each other
   Answer query(Node& node, const protocol::Json& params, Now now);
@@ -136,8 +141,28 @@ class ServerCore {
   void tell_status(Node& node, const net::IpAddress& address, protocol::PeerStatus status, Audience audience);
   void deliver_offer(Node& from, Node& to, Now now);
   void deliver_offers(Node& node, Now now);
+  /// What one node is to others by its own wish ends with its registration; what others are to it, when it is
+  /// gone.
+  void drop_own_ties(Node& node);
+  void drop_all_ties(Node& node);
   void drop_own_offers(Node& node);
-  void drop_all_offers(Node& node);
+
+  // subscriptions.cpp
+  Answer subscribe(Node& node, const protocol::Json& params, Now now);
+  Answer unsubscribe(Node& node, const protocol::Json& params);
+  Answer answer_subscribers(Node& node, const protocol::Json& params, Now now);
+  void ask_about_subscribers(Node& node, Now now);
+  void offer_subscriptions(Node& node, Now now);
+  void review_subscribers(Node& node, bool keeps_answers, Now now);
+  void tell_consent(Node& subscriber, Node& node, Now now);
+  void end_subscription(Node& subscriber, Node& node);
+  void end_subscriptions(Node& node);
+  void end_subscribers(Node& node);
+
+  // turn.cpp
+  std::vector<protocol::TurnServer> turn_servers_for(Node& node, Now now);
+  void renew_turn_credentials(Now now);
+  void forget_turn_renewal(Node& node);
 
   // friends.cpp
   void handle_friends(Connection& connection, const protocol::Request& request, Now now);
@@ -165,6 +190,8 @@ class ServerCore {
   std::unordered_map<ConnectionId, Connection> connections_;
   std::set<std::pair<SteadyTime, ConnectionId>> deadlines_;
   std::deque<Action> actions_;
+  std::set<EarlierNode::Entry, EarlierNode> turn_renewals_;
+  std::uint32_t reconnect_ms_ = 0;
 
   struct Pending {
     std::vector<Change> changes;

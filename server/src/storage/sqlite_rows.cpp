@@ -4,12 +4,18 @@
 #include <stdexcept>
 #include <unordered_map>
 #include <utility>
+#include <vector>
+
+#include "base/random.hpp"
+#include "protocol/virtual_address6.hpp"
+#include "server/src/core/network_prefix6.hpp"
 
 namespace causeway::server {
 namespace {
 
 constexpr std::string_view kTables = R"(
-CREATE TABLE networks (name TEXT PRIMARY KEY, pool TEXT NOT NULL, friends_only INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;
+CREATE TABLE networks (
+  name TEXT PRIMARY KEY, pool TEXT NOT NULL, friends_only INTEGER NOT NULL DEFAULT 0, prefix6 TEXT) WITHOUT ROWID;
 CREATE TABLE users (network TEXT NOT NULL, name TEXT NOT NULL, PRIMARY KEY (network, name)) WITHOUT ROWID;
 CREATE TABLE nodes (
   network TEXT NOT NULL, identity BLOB NOT NULL, name TEXT NOT NULL, user TEXT NOT NULL, standing INTEGER NOT NULL,
@@ -28,8 +34,9 @@ CREATE TABLE friends (
   network TEXT NOT NULL, user TEXT NOT NULL, friend TEXT NOT NULL, PRIMARY KEY (network, user, friend)) WITHOUT ROWID;
 )";
 
-/// What a version added to the one before it. 1: the first; 2: friends.
+/// What a version added to the one before it. 1: the first; 2: friends; 3: IPv6 virtual addresses.
 constexpr std::string_view kTo2 = "ALTER TABLE networks ADD COLUMN friends_only INTEGER NOT NULL DEFAULT 0";
+constexpr std::string_view kTo3 = "ALTER TABLE networks ADD COLUMN prefix6 TEXT";
 
 std::int64_t to_number(WallTime time) { return time.time_since_epoch().count(); }
 std::optional<std::int64_t> to_number(const std::optional<WallTime>& time) {
@@ -55,6 +62,15 @@ std::array<std::uint8_t, N> to_array(const Bytes& bytes, const char* what) {
   return made;
 }
 
+NetworkRow read_network(const SqliteStatement& row) {
+  NetworkRow network{row.text(0), row.text(1), row.number(2) != 0};
+  if (row.is_null(3)) return network;
+  network.prefix6 = checked(net::Prefix::parse(row.text(3)), "prefix6");
+  if (!protocol::is_network_prefix6(*network.prefix6))
+    throw std::runtime_error("the database holds a malformed prefix6");
+  return network;
+}
+
 NodeRow read_node(const SqliteStatement& row) {
   NodeRow node;
   node.network = row.text(0);
@@ -76,6 +92,18 @@ NodeRow read_node(const SqliteStatement& row) {
   return node;
 }
 
+/// Each network gets one for good.
+void give_prefixes(SqliteDatabase& database) {
+  std::vector<std::string> names;
+  SqliteStatement networks(database.get(), "SELECT name FROM networks");
+  while (networks.step())
+    names.push_back(networks.text(0));
+  SystemRandom random;
+  SqliteStatement put(database.get(), "UPDATE networks SET prefix6 = ?2 WHERE name = ?1");
+  for (const std::string& name : names)
+    put.bind(1, name).bind(2, make_network_prefix6(random).to_string()).execute();
+}
+
 }  // namespace
 
 void SqliteRows::create_tables(SqliteDatabase& database) {
@@ -88,12 +116,17 @@ void SqliteRows::migrate(SqliteDatabase& database, int from_version) {
     database.run(kTo2);
     database.run(kFriendsTable);
   }
+  if (from_version < 3) {
+    database.run(kTo3);
+    give_prefixes(database);
+  }
 }
 
 SqliteRows::SqliteRows(SqliteDatabase& database)
     : database_(database),
-      put_network_(database.get(),
-                   "INSERT OR REPLACE INTO networks (name, pool, friends_only) VALUES (?1, ?2, ?3)"),
+      put_network_(
+          database.get(),
+          "INSERT OR REPLACE INTO networks (name, pool, friends_only, prefix6) VALUES (?1, ?2, ?3, ?4)"),
       put_user_(database.get(), "INSERT OR REPLACE INTO users VALUES (?1, ?2)"),
       put_friend_(database.get(), "INSERT OR REPLACE INTO friends VALUES (?1, ?2, ?3)"),
       drop_friend_(database.get(), "DELETE FROM friends WHERE network = ?1 AND user = ?2 AND friend = ?3"),
@@ -112,7 +145,14 @@ void SqliteRows::write(const Change& change) {
 }
 
 void SqliteRows::write_row(const NetworkRow& row) {
-  put_network_.bind(1, row.name).bind(2, row.pool).bind(3, std::int64_t{row.friends_only}).execute();
+  const std::string prefix6 = row.prefix6 ? row.prefix6->to_string() : "";
+  put_network_.bind(1, row.name).bind(2, row.pool).bind(3, std::int64_t{row.friends_only});
+  if (row.prefix6) {
+    put_network_.bind(4, prefix6);
+  } else {
+    put_network_.bind_null(4);
+  }
+  put_network_.execute();
 }
 
 void SqliteRows::write_row(const UserRow& row) { put_user_.bind(1, row.network).bind(2, row.name).execute(); }
@@ -162,9 +202,9 @@ void SqliteRows::write_row(const TokenSpend& row) {
 
 Snapshot SqliteRows::read_all() {
   Snapshot snapshot;
-  SqliteStatement networks(database_.get(), "SELECT name, pool, friends_only FROM networks");
+  SqliteStatement networks(database_.get(), "SELECT name, pool, friends_only, prefix6 FROM networks");
   while (networks.step())
-    snapshot.networks.push_back({networks.text(0), networks.text(1), networks.number(2) != 0});
+    snapshot.networks.push_back(read_network(networks));
   SqliteStatement users(database_.get(), "SELECT network, name FROM users");
   while (users.step())
     snapshot.users.push_back({users.text(0), users.text(1)});

@@ -9,7 +9,7 @@ namespace causeway::server {
 /// blobs.
 class SqliteRows {
  public:
-  static constexpr int kSchemaVersion = 2;
+  static constexpr int kSchemaVersion = 3;
 
   static void create_tables(SqliteDatabase& database);
   /// From an older version that is known to this one; to be run inside a transaction.

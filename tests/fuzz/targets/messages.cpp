@@ -45,4 +45,10 @@ CAUSEWAY_FUZZ_TARGET(messages) {
   check<protocol::ConnectOffer>(json);
   check<protocol::PeerChanged>(json);
   check<protocol::Shutdown>(json);
+  check<protocol::TurnChanged>(json);
+  check<protocol::SubscribeParams>(json);
+  check<protocol::SubscribeResult>(json);
+  check<protocol::SubscriptionRequest>(json);
+  check<protocol::SubscriptionAnswer>(json);
+  check<protocol::SubscriptionChanged>(json);
 }

@@ -11,7 +11,7 @@ namespace {
 constexpr Duration kYear = std::chrono::hours(24 * 365);
 
 struct OwnRecordTest : ::testing::Test {
-  OwnRecordTest() { record.describe("alice", net::IpAddress::parse("10.10.0.101").value(), now); }
+  OwnRecordTest() { record.describe("alice", {net::IpAddress::parse("10.10.0.101").value()}, now); }
 
   void pass(Duration time) {
     now.steady += time;

@@ -20,7 +20,12 @@ struct World {
     walt.join(harness.token());
     walt.connect_to(vera.address);
     vera.connect_to(walt.address);
+    // walt hears of vera's changes by her consent, too.
+    harness.call(walt.connection, "subscribe", {{"addresses", {vera.address}}});
+    harness.call(vera.connection, "subscription.answer",
+                 {{"accepted", {walt.address}}, {"refused", Json::array()}});
   }
+  std::uint64_t subscriptions() { return harness.admin("admin.stats")["result"]["subscriptions"]; }
   std::string office_token() { return harness.token({{"uses", 1}, {"expires_s", 60}}, "office"); }
 
   CoreHarness harness;
@@ -76,6 +81,21 @@ const std::vector<Message>& messages() {
          return protocol::ConnectParams{*net::IpAddress::parse(w.vera.address), "ufrag9", {}}.to_json();
        },
        "connect"},
+      {"subscribe to vera",
+       [](World& w) {
+         return Json{{"addresses", {w.vera.address}}};
+       },
+       "subscribe"},
+      {"unsubscribe walt from vera",
+       [](World& w) {
+         return Json{{"addresses", {w.vera.address}}};
+       },
+       "unsubscribe"},
+      {"accept and refuse for vera",
+       [](World& w) {
+         return Json{{"accepted", {w.walt.address}}, {"refused", {w.walt.address}}};
+       },
+       "subscription.answer"},
       {"deregister", [](World&) { return Json::object(); }, "deregister"},
       {"admin.nodes", [](World&) { return Json::object(); }, "admin.nodes"},
       {"admin.token.create",
@@ -109,7 +129,8 @@ std::vector<int> stranger() {
   const int first = code(ErrorCode::unauthenticated);
   const int none = code(ErrorCode::method_not_found);
   const int refused = code(ErrorCode::refused);
-  return {refused, refused, first, first, first, first, first, first, first, first, none, none, none, none};
+  return {refused, refused, first, first, first, first, first, first, first,
+          first,   first,   first, first, none,  none,  none,  none};
 }
 
 const std::vector<Actor>& actors() {
@@ -151,7 +172,7 @@ const std::vector<Actor>& actors() {
          w.actor.join(w.harness.token());
          w.harness.admin("admin.node.revoke", {{"name", "mallory"}});
        },
-       std::vector<int>(14, kClosed)},
+       std::vector<int>(17, kClosed)},
       {"removed node",
        [](World& w) {
          w.actor.join(w.harness.token());
@@ -166,16 +187,18 @@ const std::vector<Actor>& actors() {
          w.actor.authenticate();
          w.actor.connection = former;
        },
-       std::vector<int>(14, kClosed)},
+       std::vector<int>(17, kClosed)},
       {"node of another network",
        [](World& w) {
          w.actor.network = "office";
          w.actor.join(w.office_token());
        },
-       {again, again, kDone, invalid, kDone, invalid, kDone, kDone, nobody, kDone, none, none, none, none}},
+       {again, again, kDone, invalid, kDone, invalid, kDone, kDone, nobody, kDone, kDone, kDone, kDone, none,
+        none, none, none}},
       {"another node",
        [](World& w) { w.actor.join(w.harness.token()); },
-       {again, again, kDone, invalid, kDone, invalid, kDone, kDone, kDone, kDone, none, none, none, none}},
+       {again, again, kDone, invalid, kDone, invalid, kDone, kDone, kDone, kDone, kDone, kDone, kDone, none,
+        none, none, none}},
   };
   return all;
 }
@@ -220,7 +243,10 @@ TEST_P(AuthorisationMatrix, harms_nobody) {
     EXPECT_TRUE(harness.inbox[world.walt.connection].empty()) << harness.inbox[world.walt.connection].front();
     const auto told = harness.take(world.vera.connection, "connect.offer");
     EXPECT_EQ(told.empty(), !(is_member && message.method == "connect"));
+    const auto asked = harness.take(world.vera.connection, "subscription.request");
+    EXPECT_EQ(asked.empty(), !(is_member && message.method == "subscribe"));
     EXPECT_TRUE(harness.inbox[world.vera.connection].empty());
+    EXPECT_EQ(world.subscriptions(), asked.empty() ? 1U : 2U) << "walt's stands";
     // Her record is still hers to change, by the serial that follows.
     EXPECT_EQ(error_code(world.vera.update(2)), 0);
   }

@@ -21,9 +21,12 @@ using protocol::Json;
 /// hold_commits is set, by answer_commits().
 class CoreHarness {
  public:
+  static constexpr const char* kPrefix6 = "fd12:3456:789a::/64";  // of "home"; "office" is of an older server
   explicit CoreHarness(const std::string& pool = "10.10.0.0/24", std::size_t most_connections = 10'000) {
     most_connections_ = most_connections;
-    store.commit({NetworkRow{"home", pool}, NetworkRow{"office", "10.20.0.0/24"}}, [](auto) {});
+    store.commit(
+        {NetworkRow{"home", pool, false, net::Prefix::parse(kPrefix6)}, NetworkRow{"office", "10.20.0.0/24"}},
+        [](auto) {});
     restart();
   }
 
@@ -205,6 +208,9 @@ class TestNode {
     return params.to_json();
   }
   protocol::SignedRecord record(std::uint64_t record_serial) const {
+    return protocol::sign(content(record_serial), keys_.secret);
+  }
+  protocol::NodeRecord content(std::uint64_t record_serial) const {
     protocol::NodeRecord made;
     made.network = network;
     made.name = name_;
@@ -213,7 +219,7 @@ class TestNode {
     made.abilities = {"wireguard"};
     made.serial = record_serial;
     made.expires = harness_.now.wall + std::chrono::hours(24 * 30);
-    return protocol::sign(made, keys_.secret);
+    return made;
   }
   Json update(std::uint64_t record_serial) {
     return harness_.call(connection, "update", protocol::UpdateParams{{}, record(record_serial)}.to_json());
@@ -249,6 +255,11 @@ class TestNode {
   std::string name_;
   crypto::IdentityKeys keys_;
 };
+
+/// No source may have too many strangers at once.
+inline std::string source_of(unsigned number) {
+  return std::string("203.0.").append(std::to_string(number / 40)).append(".7");
+}
 
 inline int error_code(const Json& reply) {
   return reply.contains("error") ? reply["error"]["code"].get<int>() : 0;

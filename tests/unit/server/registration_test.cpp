@@ -26,6 +26,57 @@ TEST_F(Registration, gives_the_lowest_free_address_and_what_a_node_needs) {
   EXPECT_EQ(bob.join(harness.token()), "10.10.0.2");
 }
 
+TEST_F(Registration, gives_an_ipv6_address_that_follows_from_the_ipv4_one) {
+  alice.authenticate(harness.token());
+  const Json result = alice.register_node()["result"];
+  EXPECT_EQ(result["prefix6"], "fd12:3456:789a::/64");
+  EXPECT_EQ(result["virtual_address6"], "fd12:3456:789a::a0a:1");
+  bob.network = "office";
+  bob.authenticate(harness.token({{"uses", 1}, {"expires_s", 60}}, "office"));
+  const Json without = bob.register_node()["result"];
+  EXPECT_EQ(without["virtual_address"], "10.20.0.1");
+  EXPECT_FALSE(without.contains("prefix6") || without.contains("virtual_address6"));
+}
+
+TEST_F(Registration, a_node_whose_record_names_anothers_ipv6_address_is_shown_to_nobody) {
+  alice.join(harness.token());
+  bob.join(harness.token());
+  const auto is_seen = [&] {
+    return harness.call(alice.connection, "query", {{"addresses", {bob.address}}})["result"]["nodes"].size();
+  };
+  const auto tell = [&](const char* address6) {
+    auto record = bob.content(++bob.serial);
+    record.virtual_addresses.push_back(*net::IpAddress::parse(address6));
+    harness.call(bob.connection, "update",
+                 protocol::UpdateParams{{}, protocol::sign(record, bob.keys().secret)}.to_json());
+  };
+  EXPECT_EQ(is_seen(), 1U) << "one that names none is of an older node";
+  tell("fd12:3456:789a::a0a:1");  // alice's
+  EXPECT_EQ(is_seen(), 0U);
+  tell("2001:db8::a0a:2");
+  EXPECT_EQ(is_seen(), 0U);
+  tell("fd12:3456:789a::a0a:2");
+  EXPECT_EQ(is_seen(), 1U);
+}
+
+TEST_F(Registration, nodes_of_a_large_server_are_told_to_come_back_over_some_time) {
+  alice.authenticate(harness.token());
+  EXPECT_FALSE(alice.register_node()["result"].contains("reconnect_ms")) << "two nodes are no herd";
+  CoreHarness large("10.10.0.0/16", 20'000);
+  const auto secret = large.token({{"uses", 5000}, {"expires_s", 600}});
+  for (unsigned i = 0; i < 2000; ++i) {
+    TestNode node{large, 10'000 + i, ""};
+    node.source = source_of(i);
+    node.authenticate(secret);
+    node.register_node();
+  }
+  large.advance(10s);
+  large.restart();  // all are away, and counted
+  TestNode first{large, 10'000, ""};
+  first.authenticate();
+  EXPECT_EQ(first.register_node()["result"]["reconnect_ms"], 2000) << "1,000 a second";
+}
+
 TEST_F(Registration, the_address_survives_reconnect_and_restart_and_the_epoch_rises) {
   alice.join(harness.token());
   bob.join(harness.token());

@@ -1,4 +1,5 @@
 #include "server/src/storage/sqlite_store.hpp"
+#include "protocol/virtual_address6.hpp"
 
 #include <gtest/gtest.h>
 #include <sys/stat.h>
@@ -78,7 +79,7 @@ TEST_F(SqliteStoreTest, every_row_comes_back_as_it_was) {
 TEST_F(SqliteStoreTest, friends_come_back_until_they_are_taken_off) {
   const FriendRow bob{"home", "Ann", "Bob"};
   const FriendRow eve{"home", "Ann", "Eve"};
-  const NetworkRow home{"home", "10.10.0.0/24", true};
+  const NetworkRow home{"home", "10.10.0.0/24", true, net::Prefix::parse("fd00:1:2::/64")};
   {
     auto store = SqliteStore::create(path("state.db")).value();
     ASSERT_FALSE(commit(*store, {home, bob, bob, eve, FriendRow{"home", "Ann", "Eve", false},
@@ -112,12 +113,16 @@ PRAGMA user_version = 1;
 
 TEST_F(SqliteStoreTest, a_database_of_version_1_is_brought_up_and_keeps_everything) {
   { SqliteDatabase(path("state.db"), true).run(kVersion1); }
-  const NetworkRow home{"home", "10.10.0.0/24"};
+  NetworkRow home{"home", "10.10.0.0/24"};
   const FriendRow bob{"home", "Ann", "Bob"};
   {
     auto store = SqliteStore::open(path("state.db"));
     ASSERT_TRUE(store) << store.error().message;
     const auto loaded = (*store)->load().value();
+    ASSERT_EQ(loaded.networks.size(), 1U);
+    home.prefix6 = loaded.networks[0].prefix6;
+    ASSERT_TRUE(home.prefix6) << "it got one";
+    EXPECT_TRUE(protocol::is_network_prefix6(*home.prefix6));
     EXPECT_EQ(loaded.networks, std::vector{home});
     EXPECT_EQ(loaded.users, (std::vector{UserRow{"home", "Ann"}}));
     ASSERT_EQ(loaded.nodes.size(), 1U);
@@ -127,7 +132,8 @@ TEST_F(SqliteStoreTest, a_database_of_version_1_is_brought_up_and_keeps_everythi
   }
   const auto loaded = SqliteStore::open(path("state.db")).value()->load().value();
   EXPECT_EQ(loaded.friends, std::vector{bob}) << "and opens as one of this version";
-  EXPECT_EQ(loaded.networks.size(), 2U);
+  ASSERT_EQ(loaded.networks.size(), 2U);
+  EXPECT_EQ(loaded.networks[1], home) << "for good";
 }
 
 TEST_F(SqliteStoreTest, a_migration_that_fails_changes_nothing) {
