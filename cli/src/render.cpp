@@ -265,16 +265,18 @@ std::string render_explanation(const Json& explanation) {
                   rows_of(member(explanation, "pairs"), row));
 }
 
-std::string render_netcheck_step(const Json& step) { return "… " + printable(text(step, "step")) + "\n"; }
+std::string render_netcheck_step(const Json& step) {
+  return fmt::format("… {}\n", printable(text(step, "step")));
+}
 
 std::string render_netcheck(const Json& findings) {
   const auto known = [](const Json& value, const char* yes, const char* no) {
-    return !value.is_boolean() ? "unknown" : value.get<bool>() ? yes : no;
+    return std::string(!value.is_boolean() ? "unknown" : value.get<bool>() ? yes : no);
   };
   const auto family = [&](const char* name) {
     const Json& report = member(findings, name);
     if (member(report, "address") != true) return std::string("no address");
-    return std::string("UDP ") + known(member(report, "udp"), "passes", "does not pass");
+    return fmt::format("UDP {}", known(member(report, "udp"), "passes", "does not pass"));
   };
   const Json& nat = member(findings, "nat");
   const auto behaviour = [](const Json& value) {
@@ -287,15 +289,15 @@ std::string render_netcheck(const Json& findings) {
                               milliseconds(member(server, "rtt_ms")));
   }
   std::string mapping = behaviour(member(nat, "mapping"));
-  if (member(nat, "mapping_by").is_string()) mapping += " (by " + text(nat, "mapping_by") + ")";
-  std::string out = printable(text(findings, "summary")) + "\n\n" +
-                    format_list({{"IPv4", family("ipv4")},
-                                 {"IPv6", family("ipv6")},
-                                 {"NAT", known(member(nat, "nat"), "yes", "no")},
-                                 {"mapping", mapping},
-                                 {"filtering", behaviour(member(nat, "filtering"))},
-                                 {"hairpin", known(member(nat, "hairpin"), "yes", "no")},
-                                 {"address server", server_text}});
+  if (member(nat, "mapping_by").is_string()) mapping += fmt::format(" (by {})", text(nat, "mapping_by"));
+  std::string out = fmt::format("{}\n\n", printable(text(findings, "summary")));
+  out += format_list({{"IPv4", family("ipv4")},
+                      {"IPv6", family("ipv6")},
+                      {"NAT", known(member(nat, "nat"), "yes", "no")},
+                      {"mapping", mapping},
+                      {"filtering", behaviour(member(nat, "filtering"))},
+                      {"hairpin", known(member(nat, "hairpin"), "yes", "no")},
+                      {"address server", server_text}});
   Rows rows;
   if (const Json& locals = member(findings, "interfaces"); locals.is_array()) {
     for (const Json& local : locals) {
@@ -306,20 +308,19 @@ std::string render_netcheck(const Json& findings) {
       }
     }
   }
-  out += "\n" +
-         table_or("no STUN server was asked", {"NIC", "LOCAL", "STUN SERVER", "", "SEES US AS", "RTT"}, rows);
+  out += "\n";
+  out += table_or("no STUN server was asked", {"NIC", "LOCAL", "STUN SERVER", "", "SEES US AS", "RTT"}, rows);
   if (const Json& relays = member(findings, "relays"); relays.is_array() && !relays.empty()) {
-    out +=
-        "\n" + format_table(
-                   {"RELAYED ADDRESS", "BY", "RTT"},
-                   rows_of(relays, [](const Json& row) -> std::vector<std::string> {
-                     return {text(row, "address"), text(row, "source"), milliseconds(member(row, "rtt_ms"))};
-                   }));
+    out += "\n";
+    out += format_table(
+        {"RELAYED ADDRESS", "BY", "RTT"}, rows_of(relays, [](const Json& row) -> std::vector<std::string> {
+          return {text(row, "address"), text(row, "source"), milliseconds(member(row, "rtt_ms"))};
+        }));
   }
   if (const Json& list = member(findings, "problems"); list.is_array() && !list.empty()) {
     out += "\n";
     for (const Json& problem : list)
-      out += "! " + printable(text(problem)) + "\n";
+      out += fmt::format("! {}\n", printable(text(problem)));
   }
   return out;
 }
