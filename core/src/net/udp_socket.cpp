@@ -301,7 +301,7 @@ UdpSocket::SendResult UdpSocket::send_gathered(std::span<const ByteView> datagra
     int error = 0;
     for (int skipped = 0; ::sendmsg(descriptor_.get(), &message, MSG_NOSIGNAL) < 0;) {
       error = errno;
-      if (error == EINTR || (is_pending_icmp_error(error) && ++skipped <= kPendingErrorsSkipped)) {
+      if (error == EINTR || pass_over(error, skipped)) {
         error = 0;
         continue;
       }
@@ -323,6 +323,11 @@ UdpSocket::SendResult UdpSocket::send_gathered(std::span<const ByteView> datagra
   return result;
 }
 
+bool UdpSocket::pass_over(int error, int& passed_over) noexcept {
+  if (error == ECONNREFUSED) refusals_.fetch_add(1, std::memory_order_relaxed);
+  return is_pending_icmp_error(error) && ++passed_over <= kPendingErrorsSkipped;
+}
+
 UdpSocket::Received UdpSocket::receive(MutableByteView buffer) noexcept {
   alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int)) + 64> control;
   sockaddr_storage from;
@@ -339,7 +344,7 @@ UdpSocket::Received UdpSocket::receive(MutableByteView buffer) noexcept {
     const ssize_t got = ::recvmsg(descriptor_.get(), &message, 0);
     if (got < 0) {
       if (errno == EINTR) continue;
-      if (is_pending_icmp_error(errno) && ++skipped <= kPendingErrorsSkipped) continue;
+      if (pass_over(errno, skipped)) continue;
       received.error = errno;
       return received;
     }

@@ -61,6 +61,9 @@ class UdpSocket {
   /// One datagram, or several of one sender (UDP_GRO). `buffer` holds kReceiveBytes.
   Received receive(MutableByteView buffer) noexcept;
 
+  /// Of a connected socket: how often the peer's machine said that nobody listens there.
+  std::uint32_t refusals() const { return refusals_.load(std::memory_order_relaxed); }
+
   int descriptor() const { return descriptor_.get(); }
   const Endpoint& local() const { return local_; }
   bool uses_gso() const { return gso_.load(std::memory_order_relaxed); }
@@ -79,6 +82,9 @@ class UdpSocket {
 
   FileDescriptor descriptor_;
   Endpoint local_;
+  bool pass_over(int error, int& passed_over) noexcept;
+
+  std::atomic<std::uint32_t> refusals_{0};
   std::atomic<bool> gso_;  ///< cleared for good when the NIC proves unable to checksum segments
   bool gro_;
 };

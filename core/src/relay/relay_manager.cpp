@@ -23,7 +23,7 @@ namespace {
 
 /// Apart from the numbers of NICs' bases, and as they never used again.
 constexpr std::uint32_t kFirstBase = 0x40000000;
-constexpr Duration kSweepEvery = 10s;
+constexpr Duration kSweepEvery = 1s;
 /// What Ethernet carries: on the far side of a stream a datagram travels by itself again.
 constexpr int kFarSideMtu = 1500;
 constexpr int kUdpHeaderBytes = 8;
@@ -78,6 +78,7 @@ struct RelayManager::State : std::enable_shared_from_this<RelayManager::State> {
   bool let_in(Link& link, const net::Endpoint& peer, SteadyTime now);
   void sweep_soon();
   void sweep();
+  void end_refused();
   std::uint16_t mtu_of(const Link& link, const plugin::LinkAllocation& allocation) const;
 
   asio::io_context& context;
@@ -134,6 +135,7 @@ void RelayManager::State::open_udp(plugin::LinkRequest&& request, const peer::Lo
           .label = {},
           .peers = {}};
   enter(link);
+  sweep_soon();
   asio::post(context, [weak = weak_from_this(), id = request.id] {
     if (const auto state = weak.lock()) state->host.on_link_open(id, state->callbacks.now());
   });
@@ -335,21 +337,34 @@ void RelayManager::State::sweep_soon() {
   });
 }
 
+/// A relay that was stopped: its machine says so at once, while requests would wait for half a minute.
+void RelayManager::State::end_refused() {
+  std::vector<LinkId> refused;
+  for (const auto& [id, link] : links) {
+    if (link.udp && link.udp->is_refused()) refused.push_back(id);
+  }
+  for (const LinkId id : refused) {
+    close(id);
+    host.on_link_closed(id, "nobody listens there any more", callbacks.now());
+  }
+}
+
 void RelayManager::State::sweep() {
+  end_refused();
   const Now now = callbacks.now();
   std::vector<std::pair<LinkId, net::Endpoint>> idle;
-  bool has_peers = false;
+  bool goes_on = false;
   for (auto& [id, link] : links) {
     for (const auto& [peer, last] : link.peers) {
       if (now.steady - last >= kPeerIdle) idle.emplace_back(id, peer);
     }
-    has_peers = has_peers || !link.peers.empty();
+    goes_on = goes_on || link.udp || !link.peers.empty();
   }
   for (const auto& [id, peer] : idle) {
     links[id].peers.erase(peer);
     host.drop_peer(id, peer, now);
   }
-  if (has_peers) sweep_soon();
+  if (goes_on) sweep_soon();
 }
 
 // ---- the face ----

@@ -54,6 +54,7 @@ ReceiveStatus UdpLink::receive(MutableByteView, dataplane::ReceivedBatch& receiv
     const auto got = socket_.receive({buffer_.get(), net::UdpSocket::kReceiveBytes});
     if (got.error == EAGAIN || got.error == EWOULDBLOCK) return ReceiveStatus::empty;
     if (got.error != 0) return ReceiveStatus::error;
+    refusals_when_heard_.store(socket_.refusals(), std::memory_order_relaxed);
     at_ = 0;
     bytes_ = got.bytes;
     segment_bytes_ = std::max<std::size_t>(got.segment_bytes, 1);

@@ -18,6 +18,7 @@ namespace causeway::relay {
 class UdpLink final : public LinkCarrier {
  public:
   static constexpr std::size_t kMostMessages = 64;  ///< that wait for the control thread
+  static constexpr std::uint32_t kRefusals = 3;     ///< one may be late, or forged
 
   /// `messages_came` is signalled when take_message() has something.
   UdpLink(net::UdpSocket socket, std::shared_ptr<plugin::LinkCodec> codec,
@@ -37,6 +38,10 @@ class UdpLink final : public LinkCarrier {
   /// A message of the plugin's to the server; false: it did not leave.
   bool send_message(ByteView bytes) noexcept;
   const net::Endpoint& local() const { return socket_.local(); }
+  /// The server's machine has said often enough that nobody listens there, and nothing has come meanwhile.
+  bool is_refused() const {
+    return socket_.refusals() - refusals_when_heard_.load(std::memory_order_relaxed) >= kRefusals;
+  }
 
  private:
   void unwrap_next() noexcept;
@@ -46,6 +51,7 @@ class UdpLink final : public LinkCarrier {
   net::UdpSocket socket_;
   std::shared_ptr<plugin::LinkCodec> codec_;
   std::shared_ptr<dataplane::WakeUp> messages_came_;
+  std::atomic<std::uint32_t> refusals_when_heard_{0};
   dataplane::SpscQueue<Bytes> messages_{kMostMessages};
 
   // What was read and not handed over. Of the loop that polls.
