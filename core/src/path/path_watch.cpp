@@ -73,8 +73,13 @@ void PathWatch::on_traffic(const Traffic& traffic, SteadyTime now) {
     is_one_way_ = false;
     unanswered_since_.reset();
     if (trial_ && trial_->cause == Cause::silence) {
-      trial_.reset();
-      next_ = now;
+      if (trial_->companion) {
+        // Ours may have got there by the companion alone: now it takes probes to tell.
+        trial_->cause = Cause::sample;
+      } else {
+        trial_.reset();
+        next_ = now;
+      }
     }
   }
   sent_ = traffic.sent;

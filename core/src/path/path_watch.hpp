@@ -17,7 +17,8 @@ namespace causeway::path {
 ///   unanswered sample begin a *trial*: data-sized probes on this path and on the others, at short intervals.
 /// - Meanwhile data is to go by the best other path, too ("companion"): at once when what used to come back
 ///   does not, else when two probes are overdue.
-/// - The trial ends well with the first answer to a data-sized probe, or, if silence began it, with data.
+/// - The trial ends well with the first answer to a data-sized probe, or, if silence began it and nothing went
+///   by a companion, with data.
 /// - It ends badly after kUnanswered overdue probes: for another path that did answer meanwhile, or, when
 ///   nothing answers anywhere, for all of them. So a peer that was held up for a moment loses nothing.
 class PathWatch {
