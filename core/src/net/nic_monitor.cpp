@@ -14,6 +14,9 @@
 namespace causeway::net {
 namespace {
 
+// IFF_LOWER_UP and IFF_DORMANT of linux/if.h, which does not go together with net/if.h.
+constexpr unsigned kLowerUp = 1U << 16, kDormant = 1U << 17;
+
 template <class Value>
 bool take(ByteView bytes, Value& value) {
   if (bytes.size() < sizeof value) return false;
@@ -42,7 +45,8 @@ void add_link(ByteView payload, std::vector<Interface>& interfaces) {
   Interface made;
   made.index = link.ifi_index;
   made.up = (link.ifi_flags & IFF_UP) != 0;
-  made.running = (link.ifi_flags & IFF_RUNNING) != 0;
+  // Not IFF_RUNNING: the kernel brings that up to date once a second, and a roaming node would wait for it.
+  made.running = (link.ifi_flags & kLowerUp) != 0 && (link.ifi_flags & kDormant) == 0;
   made.loopback = (link.ifi_flags & IFF_LOOPBACK) != 0;
   for_each_attribute(payload.subspan(NLMSG_ALIGN(sizeof link)), [&](std::uint16_t type, ByteView value) {
     if (type == IFLA_IFNAME) made.name = text_of(value);
