@@ -65,10 +65,10 @@ struct Relay {
 /// One local base as its driver opened it.
 struct LocalBase {
   net::BaseId base = net::BaseId::none;
-  net::Endpoint address;  ///< of a relay: the relayed address
-  std::string interface;
+  net::Endpoint address = {};  ///< of a relay: the relayed address
+  std::string interface = {};
   std::uint16_t mtu = 1500;
-  net::Prefix on_link;  ///< what is reached from it without a router
+  net::Prefix on_link = {};  ///< what is reached from it without a router
   bool has_default_route = false;
   std::optional<Relay> relay = {};
 };

@@ -58,7 +58,8 @@ void collect_schema_keys(const nlohmann::json& schema, const std::string& path, 
 
 TEST(Config, TheSchemaListsTheKeysThatTheReaderKnows) {
   std::set<std::string> known, listed;
-  ASSERT_TRUE(parse_config(R"({"plugins": {"priority": [{"name": "a"}]}, "wireguard_peers":
+  ASSERT_TRUE(parse_config(R"({"plugins": {"priority": [{"name": "a"}]}, "turn_servers":
+      [{"uri": "turn:a"}], "wireguard_peers":
       [{"public_key": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=", "allowed_ips": []}]})",
                            &known));
   collect_schema_keys(nlohmann::json::parse(read_document("causeway.schema.json")), "", listed);
@@ -70,6 +71,8 @@ TEST(Config, ReadsEveryKey) {
     // a comment
     "name": "n1", "tun": "cw7", "listen_port": 51820, "log_level": "debug", "mtu": 1400,
     "stun_servers": ["198.51.100.7:3478", "[2001:db8::7]:3478"],
+    "turn_servers": [{"uri": "turn:relay.example?transport=tcp", "username": "u", "password": "p"}],
+    "turn_tls_verify": true,
     "candidates": {"allow_interfaces": ["eth*"], "deny_interfaces": [], "allow_prefixes": ["192.0.2.0/24"],
                    "deny_prefixes": ["192.0.2.128/25"]},
     "plugins": {"directory": "/usr/lib/causeway", "load": ["priority-history", "/tmp/x.so"],
@@ -88,6 +91,9 @@ TEST(Config, ReadsEveryKey) {
   EXPECT_EQ(config->listen_port, 51820);
   EXPECT_EQ(config->mtu, 1400);
   EXPECT_EQ(config->stun_servers.size(), 2u);
+  ASSERT_EQ(config->turn_servers.size(), 1u);
+  EXPECT_EQ(config->turn_servers[0], (TurnServer{"turn:relay.example?transport=tcp", "u", "p"}));
+  EXPECT_TRUE(config->turn_tls_verify);
   EXPECT_TRUE(config->candidates.allows_interface("eth0"));
   EXPECT_FALSE(config->candidates.allows_interface("wlan0"));
   EXPECT_TRUE(config->candidates.allows_address(*net::IpAddress::parse("192.0.2.1")));
@@ -141,6 +147,9 @@ TEST(Config, ErrorsNameTheKeyAndWhatItShouldBe) {
       {R"({"log_level": "loud"})", "key \"log_level\": \"loud\" is not one of trace, debug"},
       {R"({"hosts_file": 1})", "key \"hosts_file\": 1 is not true or false"},
       {R"({"stun_servers": "x"})", "key \"stun_servers\": \"x\" is not a list"},
+      {R"({"turn_servers": [{"username": "x"}]})", "key \"turn_servers[0].uri\""},
+      {R"({"turn_servers": [{"uri": "stun:relay.example"}]})",
+       "key \"turn_servers[0].uri\": \"stun:relay.example\" is not a URI such as turn:"},
       {R"({"stun_servers": ["198.51.100.7"]})",
        "key \"stun_servers[0]\": \"198.51.100.7\" is not an address and port"},
       {R"({"candidates": []})", "key \"candidates\": [] is not an object"},

@@ -305,6 +305,56 @@ TEST_F(Transport, PassesItsSelfCheckAndTheProbe) {
   EXPECT_TRUE(loaded) << loaded.error().message;
 }
 
+/// Runs nothing until it is told to.
+class HeldExecutor final : public Executor {
+ public:
+  void run(std::function<void()> task) override { tasks_.push_back(std::move(task)); }
+  void post_to_control(std::function<void()> task) override { tasks_.push_back(std::move(task)); }
+  void run_all() {
+    while (!tasks_.empty()) {
+      const auto task = std::move(tasks_.front());
+      tasks_.pop_front();
+      task();
+    }
+  }
+
+ private:
+  std::deque<std::function<void()>> tasks_;
+};
+
+TEST(TransportFlood, MessagesThatWaitForThePluginAreBounded) {
+  ScratchDirectory scratch;
+  HeldExecutor executor;
+  const Now now{SteadyTime(1000s), WallTime(1'700'000'000s)};
+  std::vector<LinkRequest> opened;
+  std::size_t allocated = 0;
+  Host::Options options;
+  options.private_directory = scratch.path() / "run/plugins";
+  HostCallbacks callbacks;
+  callbacks.open_link = [&](LinkRequest request) { opened.push_back(std::move(request)); };
+  callbacks.link_allocated = [&](LinkId, const LinkAllocation&) { ++allocated; };
+  Host host(options, callbacks, executor);
+  host.set_configuration({.stun_servers = {}, .turn_servers = {{"turn:x", {kServer}, "", "", 0}}}, now);
+  host.set_bases({base(1)}, now);
+  ASSERT_TRUE(host.load(test_plugin("toy-transport"), now));
+  executor.run_all();
+  ASSERT_EQ(opened.size(), 1U);
+  host.on_link_open(opened[0].id, now);
+  const std::string_view text = "CADDR 198.51.100.9:50000";
+  const ByteView bytes(reinterpret_cast<const std::uint8_t*>(text.data()), text.size());
+  std::size_t taken = 0;
+  for (int i = 0; i < 500; ++i)
+    taken += host.on_link_message(opened[0].id, bytes, now) ? 1 : 0;
+  EXPECT_EQ(taken, 128U);
+  executor.run_all();
+  EXPECT_EQ(allocated, 128U);
+  EXPECT_TRUE(host.on_link_message(opened[0].id, bytes, now)) << "and there is room again";
+  executor.run_all();
+  EXPECT_EQ(allocated, 129U);
+  ASSERT_TRUE(host.unload(kToy, now));
+  executor.run_all();
+}
+
 /// The real executor, and data threads that never stop calling.
 TEST(TransportThreads, UnloadWaitsForTheCallsUnderWay) {
   ScratchDirectory scratch;

@@ -22,10 +22,10 @@ const net::IpAddress kLoopback = *net::IpAddress::parse("127.0.0.1");
 
 class UdpLinkTest : public ::testing::TestWithParam<bool> {
  protected:
-  UdpLinkTest()
-      : relay_(*net::UdpSocket::open({.address = kLoopback, .use_gso = GetParam(), .use_gro = false})) {
+  UdpLinkTest() {
+    relay_.emplace(*net::UdpSocket::open({.address = kLoopback, .use_gso = GetParam(), .use_gro = false}));
     auto socket = net::UdpSocket::open({.address = kLoopback, .use_gso = GetParam(), .use_gro = GetParam()});
-    EXPECT_TRUE(socket->connect(relay_.local()));
+    EXPECT_TRUE(socket->connect(relay_->local()));
     link_ = std::make_unique<UdpLink>(std::move(*socket), std::make_shared<ToyCodec>(), wake_up_);
     link_->set_base(net::BaseId{77});
     link_->set_allocated(true);
@@ -37,7 +37,7 @@ class UdpLinkTest : public ::testing::TestWithParam<bool> {
   }
   /// From the relay to the link, `segment` bytes each.
   void give(const Bytes& bytes, std::size_t segment = 0) {
-    ASSERT_EQ(relay_.send(link_->local(), bytes, segment == 0 ? bytes.size() : segment).error, 0);
+    ASSERT_EQ(relay_->send(link_->local(), bytes, segment == 0 ? bytes.size() : segment).error, 0);
   }
   /// What the data loop would be handed next; empty when there is nothing.
   std::string take(std::uint16_t* segment = nullptr, net::Endpoint* from = nullptr) {
@@ -51,14 +51,14 @@ class UdpLinkTest : public ::testing::TestWithParam<bool> {
   }
   std::string at_relay() {
     Bytes buffer(net::UdpSocket::kReceiveBytes);
-    if (!wait_readable(relay_.descriptor())) return "timeout";
-    const auto got = relay_.receive(buffer);
+    if (!wait_readable(relay_->descriptor())) return "timeout";
+    const auto got = relay_->receive(buffer);
     EXPECT_EQ(got.from, link_->local());
     return text_of(ByteView(buffer).first(got.bytes));
   }
 
   std::shared_ptr<dataplane::WakeUp> wake_up_ = std::make_shared<dataplane::WakeUp>();
-  net::UdpSocket relay_;
+  std::optional<net::UdpSocket> relay_;
   std::unique_ptr<UdpLink> link_;
 };
 INSTANTIATE_TEST_SUITE_P(Offloads, UdpLinkTest, ::testing::Bool(),
@@ -180,6 +180,18 @@ TEST_P(UdpLinkTest, OnlyTheRelayIsHeard) {
   EXPECT_EQ(take(), "real");
 }
 
+TEST_P(UdpLinkTest, AServerThatIsGoneIsNoticedUnlessItWasHeardMeanwhile) {
+  give(relayed(kAnna, "before"));
+  EXPECT_EQ(take(), "before");
+  EXPECT_FALSE(link_->is_refused());
+  relay_.reset();
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  const Bytes bytes = {'x'};
+  while (!link_->is_refused() && std::chrono::steady_clock::now() < end)
+    link_->send(kAnna, {bytes, 1});
+  EXPECT_TRUE(link_->is_refused());
+}
+
 TEST_P(UdpLinkTest, SteadyTrafficAllocatesNothing) {
   const Bytes out(40 * 1200, 'x');
   Bytes in;
@@ -191,10 +203,10 @@ TEST_P(UdpLinkTest, SteadyTrafficAllocatesNothing) {
   const auto round = [&] {
     link_->send(kAnna, {out, 1200});
     for (int i = 0; i < 40; ++i) {
-      wait_readable(relay_.descriptor());
-      relay_.receive(buffer);
+      wait_readable(relay_->descriptor());
+      relay_->receive(buffer);
     }
-    relay_.send(link_->local(), in, 1207);
+    relay_->send(link_->local(), in, 1207);
     std::size_t got = 0;
     while (got < 40 * 1200) {
       dataplane::ReceivedBatch batch;
