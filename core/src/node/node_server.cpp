@@ -174,6 +174,11 @@ peer::Peer* Node::admit(const link::NodeDescription& node, Now now) {
   if (peer) {
     peer->set_abilities(compact, aes_256_gcm, now);
     peer->set_path_messages(path_messages, now);
+    if (peer->description().virtual_address6 != node.virtual_address6) {
+      peer->set_virtual_address6(node.virtual_address6, now);
+      publish_forwarding();
+      publish_names();
+    }
     obey_peer(*peer, now);
   } else {
     if (peers_.size() >= kMaxPeers) return nullptr;
