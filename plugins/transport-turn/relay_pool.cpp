@@ -241,15 +241,15 @@ void RelayPool::forget(LinkId id) {
   Link& link = *links_[id];
   if (link.target != nullptr) link.target->link.reset();
   if (link.is_told) world_.publish(id, nullptr);
-  if (link.client) {
-    const ClientCounters& more = link.client->counters();
-    counters_.malformed += more.malformed;
-    counters_.unmatched += more.unmatched;
-    counters_.bad_integrity += more.bad_integrity;
-    counters_.renewals += more.renewals;
-    counters_.refused_peers += more.refused_peers;
-  }
+  if (link.client) ended_counters_ += link.client->counters();
   links_[id].reset();
+}
+
+ClientCounters RelayPool::counters() const {
+  ClientCounters sum = ended_counters_;
+  for (const auto& link : links_)
+    if (link && link->client) sum += link->client->counters();
+  return sum;
 }
 
 void RelayPool::wake_at(std::int64_t time) { wake_ = std::min(wake_.value_or(time), time); }

@@ -62,8 +62,8 @@ class RelayPool {
   void drain(std::int64_t now);
   std::optional<std::int64_t> next_time() const { return wake_; }
 
-  /// Of all clients there were.
-  const ClientCounters& counters() const { return counters_; }
+  /// Of all clients there are and were.
+  ClientCounters counters() const;
 
  private:
   struct Target {
@@ -129,7 +129,7 @@ class RelayPool {
   std::int64_t changed_at_ = 0;
   bool is_done_ = false;
   bool is_drained_ = false;
-  ClientCounters counters_;
+  ClientCounters ended_counters_;
 };
 
 }  // namespace transport_turn

@@ -39,6 +39,15 @@ struct ClientCounters {
   std::uint64_t bad_integrity = 0;  ///< MESSAGE-INTEGRITY is missing or wrong
   std::uint64_t renewals = 0;       ///< new nonces taken over
   std::uint64_t refused_peers = 0;  ///< permissions and channels that the server would not give
+
+  ClientCounters& operator+=(const ClientCounters& more) {
+    malformed += more.malformed;
+    unmatched += more.unmatched;
+    bad_integrity += more.bad_integrity;
+    renewals += more.renewals;
+    refused_peers += more.refused_peers;
+    return *this;
+  }
 };
 
 /// A TURN client on one link (RFC 8656), from `start` to `Ended`. Events and times in nanoseconds go in, what

@@ -2,13 +2,12 @@
 // turnserver is started by the test and ended with it.
 #include <gtest/gtest.h>
 #include <poll.h>
-#include <signal.h>
 
 #include <array>
-#include <filesystem>
 
 #include "base/random.hpp"
 #include "base/time.hpp"
+#include "coturn_process.hpp"
 #include "net/udp_socket.hpp"
 #include "stun/message.hpp"
 #include "support/network_namespace.hpp"
@@ -17,58 +16,11 @@ namespace causeway::interop {
 namespace {
 
 constexpr Duration kLimit = 10s;
-constexpr std::uint16_t kPort = 3478;
-
-/// turnserver on 10.89.0.2 and fd89::2.
-class Coturn {
- public:
-  explicit Coturn(const std::vector<std::string>& options) {
-    char pattern[] = "/tmp/causeway-coturn-XXXXXX";
-    folder_ = ::mkdtemp(pattern);
-    std::vector<std::string> words{"turnserver",
-                                   "-n",
-                                   "--no-auth",
-                                   "--stun-only",
-                                   "--no-cli",
-                                   "--no-tls",
-                                   "--no-dtls",
-                                   "--simple-log",
-                                   "--log-file=" + folder_ + "/log",
-                                   "--pidfile=" + folder_ + "/pid",
-                                   "--userdb=" + folder_ + "/db",
-                                   "--listening-ip=10.89.0.2",
-                                   "--listening-ip=fd89::2",
-                                   "--listening-port=" + std::to_string(kPort)};
-    words.insert(words.end(), options.begin(), options.end());
-    std::vector<char*> arguments;
-    for (auto& word : words)
-      arguments.push_back(word.data());
-    arguments.push_back(nullptr);
-    posix_spawn_file_actions_t actions;
-    posix_spawn_file_actions_init(&actions);
-    const std::string output = folder_ + "/output";
-    posix_spawn_file_actions_addopen(&actions, 1, output.c_str(), O_WRONLY | O_CREAT, 0600);
-    posix_spawn_file_actions_adddup2(&actions, 1, 2);
-    error_ = ::posix_spawnp(&pid_, "turnserver", &actions, nullptr, arguments.data(), environ);
-    posix_spawn_file_actions_destroy(&actions);
-  }
-  ~Coturn() {
-    if (error_ == 0) {
-      ::kill(pid_, SIGTERM);
-      ::waitpid(pid_, nullptr, 0);
-    }
-    std::filesystem::remove_all(folder_);
-  }
-  Coturn(const Coturn&) = delete;
-  Coturn& operator=(const Coturn&) = delete;
-
-  int error() const { return error_; }
-
- private:
-  std::string folder_;
-  pid_t pid_ = 0;
-  int error_ = 0;
-};
+/// For STUN alone.
+std::vector<std::string> stun_only(std::vector<std::string> options = {}) {
+  options.insert(options.end(), {"--no-auth", "--stun-only", "--no-tls", "--no-dtls"});
+  return options;
+}
 
 class CoturnTest : public ::testing::Test {
  protected:
@@ -85,7 +37,9 @@ class CoturnTest : public ::testing::Test {
   static net::UdpSocket socket_at(const char* address) {
     return net::UdpSocket::open({.address = *net::IpAddress::parse(address)}).value();
   }
-  static net::Endpoint server_at(const char* address) { return {*net::IpAddress::parse(address), kPort}; }
+  static net::Endpoint server_at(const char* address) {
+    return {*net::IpAddress::parse(address), kCoturnPort};
+  }
 
   /// Repeats the request until an answer comes; coturn may still be starting.
   static Bytes ask(net::UdpSocket& socket, const net::Endpoint& server, const Bytes& request) {
@@ -128,21 +82,21 @@ std::vector<std::uint16_t> attribute_types(const Bytes& message) {
 }
 
 TEST_F(CoturnTest, TellsOurAddress) {
-  Coturn coturn({});
+  Coturn coturn(stun_only());
   ASSERT_EQ(coturn.error(), 0) << "turnserver cannot be started";
   expect_right_address("10.89.0.1", "10.89.0.2");
   expect_right_address("fd89::1", "fd89::2");
 }
 
 TEST_F(CoturnTest, TellsOurAddressWithFingerprint) {
-  Coturn coturn({"--fingerprint"});
+  Coturn coturn(stun_only({"--fingerprint"}));
   ASSERT_EQ(coturn.error(), 0) << "turnserver cannot be started";
   expect_right_address("10.89.0.1", "10.89.0.2");
   expect_right_address("fd89::1", "fd89::2");
 }
 
 TEST_F(CoturnTest, AttributesUnknownToUsAreSkipped) {
-  Coturn coturn({"--fingerprint"});
+  Coturn coturn(stun_only({"--fingerprint"}));
   ASSERT_EQ(coturn.error(), 0) << "turnserver cannot be started";
   auto socket = socket_at("10.89.0.1");
   const Bytes answer = ask(socket, server_at("10.89.0.2"),
@@ -162,7 +116,7 @@ TEST_F(CoturnTest, AttributesUnknownToUsAreSkipped) {
 }
 
 TEST_F(CoturnTest, ItsErrorResponseIsReadAsOne) {
-  Coturn coturn({});
+  Coturn coturn(stun_only());
   ASSERT_EQ(coturn.error(), 0) << "turnserver cannot be started";
   auto socket = socket_at("10.89.0.1");
   const auto id = stun::make_transaction_id(random);
@@ -182,7 +136,7 @@ TEST_F(CoturnTest, ItsErrorResponseIsReadAsOne) {
 // A full ICE check is a Binding request with more in it; a STUN server answers it all the same, or says why
 // not.
 TEST_F(CoturnTest, AnswersARequestOfIce) {
-  Coturn coturn({"--fingerprint"});
+  Coturn coturn(stun_only({"--fingerprint"}));
   ASSERT_EQ(coturn.error(), 0) << "turnserver cannot be started";
   auto socket = socket_at("10.89.0.1");
   stun::BindingRequest request;
