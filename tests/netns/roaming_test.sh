@@ -37,7 +37,7 @@ cable_down() { on client1 ip link set eth0 down; }
 wifi_up() {
   on client1 ip link set wlan0 up
   on client1 ip addr replace $wifi_address/24 dev wlan0
-  on client1 ip route replace default via 10.77.0.1
+  on client1 ip route replace default via 10.77.0.1 dev wlan0 metric 600
 }
 wifi_down() { on client1 ip addr flush dev wlan0; on client1 ip link set wlan0 down; }
 
@@ -92,7 +92,6 @@ wifi_before_cable_goes() {
   wifi_up
   at_rest
   cable_down
-  on client1 ip route replace default via 10.77.0.1
   after "cable out, Wi-Fi up already" "$(now_ns)"
 }
 

@@ -64,9 +64,25 @@ bool PeerOpinion::on_order(Order order, SteadyTime now) {
     changes_.push_back(now);
     if (changes_.size() > kMostChanges + 1) changes_.pop_front();
   }
+  if (order_) note_withdrawn(*order_, order);
   order_ = std::move(order);
   received_ = now;
   return true;
+}
+
+void PeerOpinion::note_withdrawn(const Order& before, const Order& after) {
+  const auto is_in = [](const Order& order, const OrderedPair& pair) {
+    return std::any_of(order.pairs.begin(), order.pairs.end(), [&](const OrderedPair& known) {
+      return known.local == pair.local && known.remote == pair.remote;
+    });
+  };
+  std::erase_if(withdrawn_, [&](const OrderedPair& pair) { return is_in(after, pair); });
+  // An empty order withdraws nothing: it is no opinion.
+  for (const OrderedPair& pair : before.pairs) {
+    if (after.pairs.empty() || is_in(after, pair)) continue;
+    if (withdrawn_.size() >= kMostOrderedPairs) withdrawn_.erase(withdrawn_.begin());
+    withdrawn_.push_back(pair);
+  }
 }
 
 bool PeerOpinion::is_flapping(SteadyTime now) const {
@@ -90,6 +106,12 @@ std::map<std::uint32_t, PeerOpinion::Place> PeerOpinion::places(std::span<const 
   for (const OurPair& pair : pairs)
     places.try_emplace(pair.id, Place{next, false});
   return places;
+}
+
+bool PeerOpinion::has_withdrawn(const OurPair& pair) const {
+  return std::any_of(withdrawn_.begin(), withdrawn_.end(), [&](const OrderedPair& known) {
+    return pair.local == known.remote && pair.remote == known.local;
+  });
 }
 
 PeerOpinion::Standing PeerOpinion::standing(std::span<const OurPair> pairs, SteadyTime now) const {

@@ -56,11 +56,17 @@ class PeerOpinion {
   /// Where the peer has our pairs; empty unless heard. A pair that it does not name comes after all others.
   std::map<std::uint32_t, Place> places(std::span<const OurPair> pairs, SteadyTime now) const;
   Standing standing(std::span<const OurPair> pairs, SteadyTime now) const;
+  /// It was in an order of the peer's and is in the newest no more: the peer left that network. A fact, which
+  /// counts however often the peer changes its mind.
+  bool has_withdrawn(const OurPair& pair) const;
 
  private:
   bool is_flapping(SteadyTime now) const;
 
+  void note_withdrawn(const Order& before, const Order& after);
+
   std::optional<Order> order_;
+  std::vector<OrderedPair> withdrawn_;  ///< oldest first, at most kMostOrderedPairs
   SteadyTime received_{};
   std::deque<SteadyTime> changes_;  ///< the newest few
 };

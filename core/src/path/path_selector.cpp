@@ -5,7 +5,9 @@
 namespace causeway::path {
 namespace {
 
-bool is_suspect(const Contender& contender) { return contender.losses_in_a_row >= kSuspectLosses; }
+bool is_suspect(const Contender& contender) {
+  return contender.losses_in_a_row >= kSuspectLosses || contender.peer_withdrew;
+}
 
 bool is_vetoed(const Contender& contender) { return contender.vetoed || contender.peer_vetoed; }
 
@@ -52,7 +54,9 @@ Selection select_path(const SelectorInput& input, std::optional<SteadyTime> conn
     return move_to(best, input.selected ? SwitchReason::selected_lost : SwitchReason::first_valid);
   }
   // 3. A path that stopped answering is left for one that answers, before its consent has run out.
-  if (is_suspect(*current) && !is_suspect(best)) return move_to(best, SwitchReason::selected_suspect);
+  if (is_suspect(*current) && !is_suspect(best)) {
+    return move_to(best, current->peer_withdrew ? SwitchReason::withdrawn : SwitchReason::selected_suspect);
+  }
 
   // 4. The controlled side follows the newest nomination: the two ends stay on one path (RFC 8445 §8.1.1).
   if (input.role == ice::Role::controlled) {
@@ -71,6 +75,7 @@ Selection select_path(const SelectorInput& input, std::optional<SteadyTime> conn
   const bool settling = connected_since && now - *connected_since < kSettling;
   const SteadyTime may_leave = input.selected_since.value_or(now) + kMinimumDwell;
   if (!settling && now < may_leave) return stay(may_leave);
+  if (best.not_before && now < *best.not_before) return stay(best.not_before);
   return move_to(best, is_agreed ? SwitchReason::agreed : SwitchReason::higher_score);
 }
 

@@ -22,6 +22,9 @@ struct Contender {
   unsigned own_place = 0;
   std::optional<unsigned> peer_place = {};
   bool peer_vetoed = false;
+  /// It failed of late: it does not replace a path that works before this.
+  std::optional<SteadyTime> not_before = {};
+  bool peer_withdrew = false;  ///< the peer had it and has it no more: it left that network
 };
 
 struct SelectorInput {

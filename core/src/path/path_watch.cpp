@@ -1,12 +1,13 @@
 // The times of a watch, all from the round trip of the path (srtt and rttvar of RFC 6298):
-//   wait      srtt + 4 rttvar + 30 ms, 60 ms to 1 s: after it an answer is overdue. As long may data go
-//   without
-//             anything coming back; 200 ms at least if nothing ever does (a stream in one direction). The 30
-//             ms are for a machine that has other things to do
-//   spacing   srtt / 2, 30 to 100 ms, between the probes of a trial; 200 ms once it lasts for longer than 1 s
-//   look      every 40 ms while data flows: how soon silence is seen
-//   sample    every 500 ms and 16 KiB one data-sized probe, so that loss of data is seen beside small packets
-//             that pass, and the round trip is known as data sees it
+//   wait      srtt + 4 rttvar + 30 ms, 60 ms to 1 s: after it an answer is overdue. The 30 ms are for a
+//   machine
+//             that has other things to do.
+//   patience  as long may data go without anything that comes back: wait, less where data usually comes more
+//             often, 200 ms at least where nothing ever does (a stream in one direction).
+//   spacing   srtt / 2, 30 to 100 ms, between the probes of a trial; 200 ms once it lasts for longer than 1
+//   s. look      every 40 ms while data flows: how soon silence is seen. sample    every 500 ms and 16 KiB
+//   one data-sized probe, so that loss of data is seen beside small packets
+//             that pass, and the round trip is known as data sees it.
 #include "path/path_watch.hpp"
 
 #include <algorithm>
@@ -40,6 +41,7 @@ void PathWatch::watch(std::optional<PathId> path, bool has_small, SteadyTime now
   bytes_at_sample_.reset();
   proven_at_ = sampled_at_ = now;
   is_one_way_ = false;
+  usual_silence_ = {};
   next_.reset();
   if (path_) next_ = now;
 }
@@ -57,7 +59,9 @@ Duration PathWatch::wait() const {
 }
 
 Duration PathWatch::patience() const {
-  return is_one_way_ ? std::max<Duration>(wait(), kOneWayPatience) : wait();
+  if (is_one_way_) return std::max<Duration>(wait(), kOneWayPatience);
+  if (usual_silence_ == Duration{}) return wait();
+  return std::min(wait(), std::max<Duration>(kLeastWait, 2 * usual_silence_ + kMargin));
 }
 
 Duration PathWatch::spacing() const {
@@ -86,6 +90,10 @@ void PathWatch::on_traffic(const Traffic& traffic, SteadyTime now) {
   bytes_sent_ = traffic.bytes_sent;
   if (!bytes_at_sample_) bytes_at_sample_ = bytes_sent_;
   looked_at_ = now;
+  if (was_flowing && arrived_ && !trial_) {
+    const Duration age = std::max<Duration>(now - *arrived_, 1ms);
+    if (age < kFlowing) usual_silence_ = std::max<Duration>(age, usual_silence_ * 49 / 50);
+  }
   const bool awaits_data = sent_ && (!arrived_ || *sent_ > *arrived_);
   if (awaits_data && !unanswered_since_) {
     unanswered_since_ = was_flowing && arrived_ ? std::max(*arrived_, proven_at_) : *sent_;

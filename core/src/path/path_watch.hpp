@@ -17,7 +17,8 @@ namespace causeway::path {
 ///   unanswered sample begin a *trial*: data-sized probes on this path and on the others, at short intervals.
 /// - Meanwhile data is to go by the best other path, too ("companion"): at once when what used to come back
 ///   does not, else when two probes are overdue.
-/// - The trial ends well with the first answer to a data-sized probe, or, if silence began it and nothing went
+/// - The trial ends well with the first answer to a data-sized probe, or, if silence began it and nothing
+/// went
 ///   by a companion, with data.
 /// - It ends badly after kUnanswered overdue probes: for another path that did answer meanwhile, or, when
 ///   nothing answers anywhere, for all of them. So a peer that was held up for a moment loses nothing.
@@ -113,7 +114,9 @@ class PathWatch {
 
   std::optional<SteadyTime> arrived_;
   std::optional<SteadyTime> sent_;
-  std::optional<SteadyTime> looked_at_;         ///< the last on_traffic()
+  std::optional<SteadyTime> looked_at_;  ///< the last on_traffic()
+  /// How old the newest data was at most when it was looked at while data flowed; fades in a second or two.
+  Duration usual_silence_{};
   std::optional<SteadyTime> unanswered_since_;  ///< data went out, and nothing came back
   std::uint64_t bytes_sent_ = 0;
   std::optional<std::uint64_t> bytes_at_sample_;

@@ -12,6 +12,8 @@ std::string_view to_string(SwitchReason reason) {
       return "nominated-by-peer";
     case SwitchReason::selected_lost:
       return "selected-lost";
+    case SwitchReason::withdrawn:
+      return "withdrawn";
     case SwitchReason::selected_suspect:
       return "selected-suspect";
     case SwitchReason::data_lost:
@@ -40,6 +42,8 @@ std::string_view describe(SwitchReason reason) {
       return "the controlling side nominated it";
     case SwitchReason::selected_lost:
       return "the path in use before stopped being valid";
+    case SwitchReason::withdrawn:
+      return "the peer left the network of the path in use before";
     case SwitchReason::selected_suspect:
       return "the path in use before stopped answering";
     case SwitchReason::data_lost:

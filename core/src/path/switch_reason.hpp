@@ -12,6 +12,7 @@ enum class SwitchReason : std::uint8_t {
   first_valid,        ///< the first pair that worked
   nominated_by_peer,  ///< the controlling side chose it
   selected_lost,      ///< the path in use stopped being valid
+  withdrawn,          ///< the peer left the network of the path in use, another path works
   selected_suspect,   ///< the path in use lost several probes in a row, another answers
   data_lost,          ///< data went unanswered on the path in use, another one answers
   agreed,             ///< the places that both sides give it have the lowest sum

@@ -10,6 +10,10 @@ std::uint32_t number(ice::PairId pair) { return static_cast<std::uint32_t>(pair)
 
 /// Deaths longer ago do not count against a path.
 constexpr Duration kDeathsForgotten = std::chrono::minutes(5);
+/// So long after its second death a path does not take over from one that works; twice as long after each
+/// further.
+constexpr Duration kRehabilitation = 15s;
+constexpr unsigned kMostDoublings = 4;
 
 }  // namespace
 
@@ -71,10 +75,20 @@ path::Selection PeerPaths::reselect(ice::Role role, const ice::Agent& agent, Ste
                           .vetoed = entry.score.vetoed,
                           .losses_in_a_row = is_watched ? 0 : entry.stats.losses_in_a_row()});
   }
+  for (path::Contender& contender : contenders) {
+    const Entry& entry = *find(ice::PairId{contender.id});
+    if (entry.deaths < 2 || now - entry.died_at >= kDeathsForgotten) continue;
+    contender.not_before =
+        entry.died_at + kRehabilitation * (1 << std::min(entry.deaths - 2, kMostDoublings));
+  }
   own_order_.update(contenders);
-  const auto peer_places = opinion_.places(named_pairs(agent), now);
+  const auto named = named_pairs(agent);
+  const auto peer_places = opinion_.places(named, now);
   for (path::Contender& contender : contenders) {
     contender.own_place = own_order_.place_of(contender.id).value_or(0);
+    contender.peer_withdrew = std::any_of(named.begin(), named.end(), [&](const auto& pair) {
+      return pair.id == contender.id && opinion_.has_withdrawn(pair);
+    });
     if (const auto at = peer_places.find(contender.id); at != peer_places.end()) {
       contender.peer_place = at->second.place;
       contender.peer_vetoed = at->second.vetoed;

@@ -16,6 +16,8 @@ void Peer::on_network_changed(Duration away, Now now) {
       if (pair.is_valid || pair.was_valid) agent_->probe(pair.id, now);
     }
     add_remembered_paths(now);
+    rechecked_at_.reset();
+    recheck_if_cut_off(now);
   }
   if (away >= session::kRejectAfterTime && state_ == PeerState::connected) request_session(now);
   run(now);

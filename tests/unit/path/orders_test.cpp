@@ -70,6 +70,33 @@ TEST_F(Opinion, NamesOurPairsTheOtherWayRound) {
   EXPECT_EQ(opinion.standing(ours, now), PeerOpinion::Standing::heard);
 }
 
+TEST_F(Opinion, APairThatItHadAndHasNoMoreIsWithdrawn) {
+  hear(1, {theirs(2)});
+  EXPECT_FALSE(opinion.has_withdrawn(ours[1])) << "it has not seen that one yet";
+  hear(2, {theirs(3)});
+  EXPECT_TRUE(opinion.has_withdrawn(ours[0]));
+  EXPECT_FALSE(opinion.has_withdrawn(ours[1]));
+  hear(3, {theirs(3), theirs(2, true)});
+  EXPECT_FALSE(opinion.has_withdrawn(ours[0])) << "it is back";
+  hear(4, {});
+  EXPECT_FALSE(opinion.has_withdrawn(ours[0])) << "no opinion withdraws nothing";
+}
+
+TEST_F(Opinion, AFlapperMaySayWhereItIsNoMore) {
+  for (std::uint32_t number = 1; number <= 20; ++number)
+    hear(number, {theirs(number % 2 == 0 ? 2 : 3)});
+  EXPECT_EQ(opinion.standing(ours, now), PeerOpinion::Standing::flapping);
+  EXPECT_TRUE(opinion.has_withdrawn(ours[1]));
+  EXPECT_FALSE(opinion.has_withdrawn(ours[0]));
+}
+
+TEST_F(Opinion, WhatIsRememberedAsWithdrawnIsBounded) {
+  hear(1, {theirs(2)});
+  for (std::uint32_t number = 2; number < 200; ++number)
+    hear(number, {theirs(static_cast<int>(number % 50) + 100)});
+  EXPECT_FALSE(opinion.has_withdrawn(ours[0])) << "the oldest is forgotten";
+}
+
 TEST_F(Opinion, PairsThatNobodyHasTakeNoPlace) {
   hear(1, {theirs(77), theirs(78), theirs(3)});
   const auto places = opinion.places(ours, now);
@@ -154,6 +181,15 @@ TEST_F(TwoOpinions, ASuspectPathLosesWhateverItsPlaces) {
   auto contenders = std::vector{with(1, 0, 0), with(2, 1, 1)};
   contenders[0].losses_in_a_row = kSuspectLosses;
   EXPECT_EQ(select(contenders, 1).path, 2u);
+}
+
+TEST_F(TwoOpinions, AWorkingPathIsNotLeftForOneThatFailedOfLate) {
+  auto contenders = std::vector{with(1, 1, 1), with(2, 0, 0)};
+  contenders[1].not_before = SteadyTime{1010s};
+  const auto selection = select(contenders, 1);
+  EXPECT_FALSE(selection.changed);
+  EXPECT_EQ(selection.ask_again, SteadyTime{1010s});
+  EXPECT_EQ(select(contenders).path, 2u) << "without another it is as good as any";
 }
 
 TEST_F(TwoOpinions, WithoutThePeersScoresDecide) {

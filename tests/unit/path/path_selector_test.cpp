@@ -71,6 +71,19 @@ TEST(PathSelector, LeavesAPathThatStoppedAnswering) {
   EXPECT_FALSE(choose(contenders, {.selected = 1}).changed) << "nowhere better to go";
 }
 
+TEST(PathSelector, EitherSideFollowsAPeerThatMoved) {
+  std::vector<Contender> contenders{scored(1, 900'000), scored(2, 0)};
+  contenders[0].peer_withdrew = true;
+  for (const auto role : {ice::Role::controlling, ice::Role::controlled}) {
+    const auto selection =
+        choose(contenders, {.role = role, .selected = 1, .nominated = 1, .selected_since = kStart});
+    EXPECT_EQ(selection.path, 2u) << "at once, whatever was nominated";
+    EXPECT_EQ(selection.reason, SwitchReason::withdrawn);
+  }
+  contenders.pop_back();
+  EXPECT_FALSE(choose(contenders, {.selected = 1}).changed) << "the only one is still better than none";
+}
+
 TEST(PathSelector, ControlledSideFollowsTheNomination) {
   const std::vector<Contender> contenders{scored(1, 900'000), scored(2, 0)};
   const auto selection = choose(contenders, {.role = ice::Role::controlled, .selected = 1, .nominated = 2});
