@@ -63,11 +63,14 @@ two_nodes() {
   alice_address=$(status alice .virtual_address)
   bob_address=$(status bob .virtual_address)
   wait_until 15 "ping passes" on client1 ping -c1 -W1 "$bob_address"
-  wait_until 15 "both links are valid paths" has_two_paths alice bob
+  wait_until 15 "both links are warm paths" both_are_warm
   wait_until 15 "both ends are on one path" on_one_path
 }
 valid_paths() { ask "$1" checks "$2" --json | jq '[.[] | select(.valid)] | length'; }
 has_two_paths() { (($(valid_paths "$1" "$2") >= 2)); }
+# warm_paths NAME PEER: valid ones on which data is not lost.
+warm_paths() { ask "$1" explain "$2" --json | jq '[.pairs[] | select(.valid and (.dead | not) and .mtu_proven)] | length'; }
+both_are_warm() { (($(warm_paths alice bob) >= 2 && $(warm_paths bob alice) >= 2)); }
 # link_in_use NAME PEER: 0 or 1.
 link_in_use() {
   case $(peer "$1" "$2" .path.local) in

@@ -45,11 +45,11 @@ moved_from() { on_one_path && [[ $(link_in_use alice bob) != "$1" ]]; }
 
 silent_cuts() {
   local cut link begun since
-  load_begin $((cuts * 7 + 3))
+  load_begin $((cuts * 8 + 3))
   for ((cut = 1; cut <= cuts; cut++)); do
     wait_until 10 "data flows" flows
     wait_until 10 "both ends are on one path" on_one_path
-    wait_until 10 "the other link is a valid path" has_two_paths alice bob
+    wait_until 10 "both links are warm paths" both_are_warm
     sleep "0.$((RANDOM % 9 + 1))"
     link=$(link_in_use alice bob)
     begun=${EPOCHREALTIME/./}
@@ -88,7 +88,7 @@ only_path() {
 
 loss_is_no_death() {
   local lost_before lost_after
-  wait_until 15 "the other link is a valid path" has_two_paths alice bob
+  wait_until 15 "both links are warm paths" both_are_warm
   wait_until 15 "both ends are on one path" on_one_path
   lost_before=$(ask alice metrics --json | jq '[.peers[].paths_lost] | add')
   wire 0 loss 0.1

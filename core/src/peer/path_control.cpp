@@ -16,8 +16,8 @@ constexpr Duration kProbeLost = 3s;
 constexpr std::size_t kMostOutstanding = 512;
 /// Dead paths: while another one carries the data, and while none does.
 constexpr Duration kReviveEvery = 900ms, kReviveSoon = 250ms;
-/// A path must answer so many in a row before it may carry data again; twice as many for each earlier death.
-constexpr unsigned kRevivalAnswers = 2, kMostDoublings = 4;
+/// A path must answer so many in a row before it may carry data again.
+constexpr unsigned kRevivalAnswers = 2;
 /// An order is told again so long after each time it was told; the last one for good.
 constexpr std::array<Duration, 4> kTellAgain{300ms, 1s, 5s, 20s};
 constexpr Duration kLeastMtuWait = 120ms, kMostMtuWait = 1s, kUnknownMtuWait = 400ms;
@@ -322,8 +322,7 @@ void PathControl::on_revival_answer(ice::PairId pair, PeerPaths::Entry& entry, s
   Revival& revival = at->second;
   revival.awaits = false;
   ++revival.answered;
-  const unsigned doublings = std::min(entry.deaths > 0 ? entry.deaths - 1 : 0, kMostDoublings);
-  if (paths_.selected() && revival.answered < kRevivalAnswers << doublings) return;
+  if (paths_.selected() && revival.answered < kRevivalAnswers) return;
   entry.is_dead = false;
   revivals_.erase(at);
   if (ip_bytes < entry.mtu.mtu()) entry.mtu.suspect(now);
