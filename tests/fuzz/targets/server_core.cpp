@@ -110,6 +110,18 @@ class Server {
         ask(who, Kind::other, "query", R"({"addresses":"*"})");
         break;
       case 8:
+        if ((what & 96) != 0) {
+          static constexpr std::array kMethods{"subscribe", "subscribe", "unsubscribe",
+                                               "subscription.answer"};
+          const char* method = kMethods[(what >> 5) & 3];
+          const std::string list = R"([")" + address(input) + R"(",")" + address(input) + R"("])";
+          const std::string params =
+              method == std::string_view("subscription.answer")
+                  ? R"({"accepted":)" + list + R"(,"refused":)" + ((what & 16) != 0 ? list : "[]"s) + "}"
+                  : R"({"addresses":)" + list + "}";
+          ask(who, Kind::other, method, params);
+          break;
+        }
         ask(who, Kind::other, "query",
             R"({"addresses":[")" + address(input) + R"(",")" + address(input) + R"("]})");
         break;
@@ -122,10 +134,22 @@ class Server {
         ask(who, Kind::other, (what & 16) != 0 ? "deregister" : "ping", "{}");
         break;
       case 11: {  // any method with any parameters
-        static constexpr std::array kMethods{"authenticate", "register",       "update",
-                                             "query",        "connect",        "deregister",
-                                             "ping",         "admin.nodes",    "friends.add",
-                                             "friends.list", "friends.remove", "friends.changed"};
+        static constexpr std::array kMethods{"authenticate",
+                                             "register",
+                                             "update",
+                                             "query",
+                                             "connect",
+                                             "deregister",
+                                             "ping",
+                                             "admin.nodes",
+                                             "friends.add",
+                                             "friends.list",
+                                             "friends.remove",
+                                             "friends.changed",
+                                             "subscribe",
+                                             "unsubscribe",
+                                             "subscription.answer",
+                                             "subscription.request"};
         const char* method = kMethods[input.below(kMethods.size())];
         ask(who, Kind::other, method, as_text(input.take(input.u16() % 512)));
         break;
@@ -165,6 +189,7 @@ class Server {
     check();
     require(core_->pending_commits() == 0, "a commit that is never answered");
     check_addresses();
+    require(subscriptions() == 0, "a subscription outlives its asker");
   }
 
  private:
@@ -297,6 +322,16 @@ class Server {
     }
   }
   void check() { require(core_->pending_commits() <= 64, "commits pile up"); }
+  /// That stand, of nodes that are all away by then.
+  std::uint64_t subscriptions() {
+    const ConnectionId control{++last_connection_};
+    core_->on_control_opened(control, now_);
+    core_->on_line(control, R"({"jsonrpc":"2.0","id":1,"method":"admin.stats","params":{}})", now_);
+    const auto action = core_->poll_action();
+    const auto* send = action ? std::get_if<server::SendLine>(&*action) : nullptr;
+    require(send != nullptr, "the administrator gets no figures");
+    return Json::parse(*send->line)["result"]["subscriptions"].get<std::uint64_t>();
+  }
   void check_addresses() {
     const ConnectionId control{++last_connection_};
     core_->on_control_opened(control, now_);

@@ -1,5 +1,6 @@
 #include "link/server_link_fsm.hpp"
 
+#include <array>
 #include <charconv>
 #include <deque>
 #include <unordered_map>
@@ -67,10 +68,7 @@ class LyingServer {
         answer(input);
         break;
       case 5:
-        fsm_->on_line(R"({"jsonrpc":"2.0","method":")" +
-                          std::string((what & 16) != 0 ? "connect.offer" : "peer.changed") +
-                          R"(","params":)" + described(input) + "}",
-                      now_);
+        notify(what, input);
         break;
       case 6:
         pass(std::chrono::milliseconds(input.u16() * 8));
@@ -80,9 +78,17 @@ class LyingServer {
         is_open_ = false;
         break;
       case 8:
+        if ((what & 16) != 0) {
+          fsm_->subscribe(net::IpAddress::v4(0x0a0a0000u + input.byte()), now_);
+          break;
+        }
         fsm_->connect(net::IpAddress::v4(0x0a0a0000u + input.byte()), "ufrag1", {}, now_);
         break;
       case 9:
+        if ((what & 16) != 0) {
+          fsm_->unsubscribe(net::IpAddress::v4(0x0a0a0000u + input.byte()), now_);
+          break;
+        }
         fsm_->disconnect(net::IpAddress::v4(0x0a0a0000u + input.byte()));
         break;
       case 10:
@@ -90,7 +96,11 @@ class LyingServer {
         if ((what & 16) == 0) fsm_->start(now_);
         break;
       default:
-        fsm_->refresh_directory(now_);
+        if ((what & 16) != 0) {
+          fsm_->review_subscribers(now_);
+        } else {
+          fsm_->refresh_directory(now_);
+        }
     }
     pump();
     tick();
@@ -102,6 +112,33 @@ class LyingServer {
     std::string method;
   };
 
+  void notify(std::uint8_t what, Input& input) {
+    std::string method = "peer.changed";
+    std::string params;
+    switch (what >> 4 & 7) {
+      case 1:
+        method = "connect.offer";
+        params = described(input);
+        break;
+      case 2:
+        method = "subscription.request";
+        params = R"({"nodes":[)" + node(input) + "," + node(input) + "]}";
+        break;
+      case 3:
+        method = "subscription.changed";
+        params = R"({"virtual_address":"10.10.0.)" + std::to_string(input.byte()) +
+                 R"(","state":"accepted","node":)" + node(input) + "}";
+        break;
+      case 4:
+        method = "turn.changed";
+        params = R"({"turn":[{"uri":"turn:192.0.2.)" + std::to_string(input.byte()) +
+                 R"(:3478","username":"1:a","password":"b","expires":)" + std::to_string(input.u32()) + "}]}";
+        break;
+      default:
+        params = described(input);
+    }
+    fsm_->on_line(R"({"jsonrpc":"2.0","method":")" + method + R"(","params":)" + params + "}", now_);
+  }
   void answer(Input& input) {
     if (requests_.empty()) return;
     const Request request = requests_.front();
@@ -119,7 +156,11 @@ class LyingServer {
     }
     if (request.method == "register") {
       const auto address = net::IpAddress::v4(0x0a0a0000u + (how == 1 ? input.u32() : 101));
-      result = R"({"virtual_address":")" + address.to_string() + R"(","prefix":"10.10.0.0/24"})";
+      result = R"({"virtual_address":")" + address.to_string() + R"(","prefix":"10.10.0.0/24")";
+      if (how == 2)
+        result += R"(,"prefix6":"fd12:3456:789a::/64","virtual_address6":"fd12:3456:789a::a0a:65")";
+      if (how == 4) result += R"(,"reconnect_ms":)" + std::to_string(input.u16());
+      result += '}';
     }
     if (request.method == "query") {
       result = R"({"nodes":[)" + node(input) + R"(],"unreachable":[])";
@@ -127,6 +168,11 @@ class LyingServer {
       result += '}';
     }
     if (request.method == "connect") result = described(input);
+    if (request.method == "subscribe") {
+      static constexpr std::array kStates{"pending", "accepted", "refused", "no_such_address"};
+      result = R"({"subscriptions":[{"virtual_address":"10.10.0.)" + std::to_string(input.byte()) +
+               R"(","state":")" + kStates[how % 4] + R"("}]})";
+    }
     if (how % 8 == 7) {
       const auto raw = protocol::parse_json(as_text(input.piece()));
       if (raw && raw->is_object()) {
@@ -185,6 +231,15 @@ class LyingServer {
         believe(described->node);
       } else if (const auto* offered = std::get_if<link::PeerOffered>(&*action)) {
         believe(offered->node);
+      } else if (const auto* asking = std::get_if<link::SubscribersAsk>(&*action)) {
+        std::vector<net::IpAddress> accepted;
+        for (const auto& subscriber : asking->nodes) {
+          believe(subscriber);
+          accepted.push_back(subscriber.virtual_address);
+        }
+        fsm_->answer_subscribers(std::move(accepted), asking->disbelieved, now_);
+      } else if (const auto* told = std::get_if<link::TurnServersTold>(&*action)) {
+        require(told->servers.size() <= protocol::kMaxTurnServers, "more TURN servers than a list may have");
       }
     }
   }
