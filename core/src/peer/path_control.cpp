@@ -98,6 +98,7 @@ void PathControl::on_message(ByteView beginning, std::size_t plaintext_bytes, ne
                    ++counters_.orders_received;
                    if (paths_.opinion().on_order(std::move(order), now)) {
                      has_changed_ = true;
+                     revive_soon(now);
                    } else {
                      ++counters_.orders_overtaken;
                    }
@@ -299,6 +300,12 @@ bool PathControl::search_mtu_of(ice::PairId pair, PeerPaths::Entry& entry, Stead
 }
 
 /// Dead paths are asked with what they would carry, and with what every path should carry.
+/// What the peer says of its pairs may mean that it moved to where a dead path leads.
+void PathControl::revive_soon(SteadyTime now) {
+  for (auto& [pair, revival] : revivals_)
+    revival.next = std::min(revival.next, std::max(now, revival.asked + kReviveSoon));
+}
+
 void PathControl::revive(SteadyTime now) {
   for (const auto& [pair, entry] : std::as_const(paths_).entries()) {
     if (!entry.is_valid || !entry.is_dead) {
@@ -308,7 +315,8 @@ void PathControl::revive(SteadyTime now) {
     Revival& revival = revivals_[pair];
     if (now < revival.next) continue;
     if (std::exchange(revival.awaits, true)) revival.answered = 0;
-    revival.next = now + (paths_.selected() ? kReviveEvery : kReviveSoon);
+    revival.asked = now;
+    revival.next = now + (is_in_need() ? kReviveSoon : kReviveEvery);
     const std::uint16_t mtu = entry.mtu.mtu();
     const bool is_small = revival.sent++ % 2 == 1;
     send_probe(pair, is_small ? std::min(mtu, path::PathMtu::kBase) : mtu, Purpose::revival, now);
@@ -322,7 +330,7 @@ void PathControl::on_revival_answer(ice::PairId pair, PeerPaths::Entry& entry, s
   Revival& revival = at->second;
   revival.awaits = false;
   ++revival.answered;
-  if (paths_.selected() && revival.answered < kRevivalAnswers) return;
+  if (!is_in_need() && revival.answered < kRevivalAnswers) return;
   entry.is_dead = false;
   revivals_.erase(at);
   if (ip_bytes < entry.mtu.mtu()) entry.mtu.suspect(now);

@@ -77,6 +77,7 @@ class PathControl {
   };
   struct Revival {
     SteadyTime next{};
+    SteadyTime asked{};
     unsigned answered = 0;  ///< in a row
     unsigned sent = 0;
     bool awaits = false;
@@ -92,6 +93,9 @@ class PathControl {
   std::optional<SteadyTime> next_search() const;
   bool search_mtu_of(ice::PairId pair, PeerPaths::Entry& entry, SteadyTime now);
   void revive(SteadyTime now);
+  void revive_soon(SteadyTime now);
+  /// There is no path, or one that the peer has left: any that answers is better.
+  bool is_in_need() const { return !paths_.selected() || paths_.is_selected_withdrawn(); }
   void on_revival_answer(ice::PairId pair, PeerPaths::Entry& entry, std::uint16_t ip_bytes, SteadyTime now);
   void forget_probes(SteadyTime now);
   std::vector<path::PathWatch::PathId> others() const;

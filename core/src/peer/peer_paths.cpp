@@ -109,6 +109,9 @@ path::Selection PeerPaths::reselect(ice::Role role, const ice::Agent& agent, Ste
     selected_since_ = now;
     reason_ = selection.reason;
   }
+  is_selected_withdrawn_ = std::any_of(contenders.begin(), contenders.end(), [&](const auto& contender) {
+    return selected_ == ice::PairId{contender.id} && contender.peer_withdrew;
+  });
   return selection;
 }
 

@@ -48,6 +48,8 @@ class PeerPaths {
   path::Selection reselect(ice::Role role, const ice::Agent& agent, SteadyTime now);
 
   std::optional<ice::PairId> selected() const { return selected_; }
+  /// The peer left the network of the selected path, as of the last reselect().
+  bool is_selected_withdrawn() const { return is_selected_withdrawn_; }
   std::optional<ice::PairId> nominated() const { return nominated_; }
   std::optional<SteadyTime> selected_since() const { return selected_since_; }
   path::SwitchReason reason() const { return reason_; }
@@ -71,6 +73,7 @@ class PeerPaths {
  private:
   std::map<ice::PairId, Entry> entries_;
   std::optional<ice::PairId> selected_;
+  bool is_selected_withdrawn_ = false;
   std::optional<ice::PairId> nominated_;
   std::optional<SteadyTime> selected_since_;
   std::optional<SteadyTime> connected_since_;
