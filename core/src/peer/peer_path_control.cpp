@@ -64,7 +64,13 @@ void Peer::refresh_data_path() {
               path->mtu, data_path_->mtu);
   }
   const auto companion = path_control_.companion();
-  set_data_path(path, companion ? path_of(*companion) : std::nullopt);
+  const auto also = companion ? path_of(*companion) : std::nullopt;
+  if (also != companion_) {
+    log::debug(
+        "path", "{}: {} is {}", description_.name, path ? path->remote.to_string() : "no path",
+        also ? "in doubt, data goes to " + also->remote.to_string() + " as well" : "not in doubt any more");
+  }
+  set_data_path(path, also);
 }
 
 /// ICE gives a pair up after some seconds, and probes only what has worked. Who was connected wants to be so
