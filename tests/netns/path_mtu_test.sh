@@ -37,7 +37,9 @@ make_world() {
   add_address near mid 192.0.0.1/30 192.0.0.2
   add_address far mid 192.0.0.2/30 192.0.0.1
   for i in near far; do
-    on "$i" nft -f - <<<'table ip silence { chain out { type filter hook output priority filter; policy accept; } }'
+    on "$i" nft -f - <<<'table ip silence {
+      chain out { type filter hook output priority filter; policy accept; }
+    }'
   done
 }
 # middle MTU: what the link between the routers carries.

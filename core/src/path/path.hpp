@@ -39,6 +39,16 @@ struct Score {
   std::int64_t score = 0;  ///< 0..1,000,000 of one plugin; the weighted sum of a stack
   bool vetoed = false;
   std::string reason;
+  /// What each layer of the stack said; empty for the built-in formula.
+  struct Layer {
+    std::string name;
+    std::uint32_t weight_per_mille = 1000;
+    std::int64_t score = 0;
+    bool vetoed = false;
+    std::string reason;
+    friend bool operator==(const Layer&, const Layer&) = default;
+  };
+  std::vector<Layer> layers = {};
 };
 
 }  // namespace causeway::path

@@ -16,6 +16,7 @@ namespace causeway::path {
 namespace {
 
 constexpr Duration kLeastWait = 60ms, kMostWait = 1s, kUnknownWait = 300ms, kMargin = 30ms;
+constexpr Duration kLeastPatience = 50ms, kPatienceMargin = 20ms;
 constexpr Duration kLeastSpacing = 30ms, kMostSpacing = 100ms, kLateSpacing = 200ms;
 constexpr Duration kOneWayPatience = 200ms;
 constexpr Duration kLook = 40ms;
@@ -61,7 +62,7 @@ Duration PathWatch::wait() const {
 Duration PathWatch::patience() const {
   if (is_one_way_) return std::max<Duration>(wait(), kOneWayPatience);
   if (usual_silence_ == Duration{}) return wait();
-  return std::min(wait(), std::max<Duration>(kLeastWait, 2 * usual_silence_ + kMargin));
+  return std::min(wait(), std::max<Duration>(kLeastPatience, usual_silence_ * 5 / 4 + kPatienceMargin));
 }
 
 Duration PathWatch::spacing() const {

@@ -218,7 +218,6 @@ void PathControl::run_watch(const path::PathWatch::Traffic& traffic, SteadyTime 
   PeerPaths::Entry* entry = selected ? paths_.find(*selected) : nullptr;
   // Who never answered a probe may be unable to.
   const bool can_watch = entry && entry->mtu.is_proven();
-  const auto companion_before = watch_.companion();
   watch_.watch(can_watch ? std::optional{number(*selected)} : std::nullopt,
                can_watch && entry->mtu.mtu() > path::PathMtu::kBase, now);
   paths_.set_watched(can_watch);
@@ -246,6 +245,7 @@ void PathControl::run_watch(const path::PathWatch::Traffic& traffic, SteadyTime 
     case path::PathWatch::Verdict::dead:
       ++counters_.paths_lost;
       paths_.on_data_lost(*selected, now);
+      watch_.watch(std::nullopt, false, now);
       has_changed_ = true;
       break;
     case path::PathWatch::Verdict::all_dead:
@@ -254,10 +254,10 @@ void PathControl::run_watch(const path::PathWatch::Traffic& traffic, SteadyTime 
         ++counters_.paths_lost;
         paths_.on_data_lost(pair, now);
       }
+      watch_.watch(std::nullopt, false, now);
       has_changed_ = true;
       break;
   }
-  has_changed_ |= watch_.companion() != companion_before;
 }
 
 /// One search at a time, the selected path's first: a volley is some 15 KB.
@@ -378,6 +378,11 @@ std::optional<PathControl::Message> PathControl::poll_message() {
   Message message = std::move(messages_.front());
   messages_.pop_front();
   return message;
+}
+
+bool PathControl::take_changed() {
+  const auto companion_before = std::exchange(told_companion_, companion());
+  return std::exchange(has_changed_, false) || companion_before != told_companion_;
 }
 
 std::optional<ice::PairId> PathControl::companion() const {

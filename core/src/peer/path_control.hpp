@@ -52,7 +52,7 @@ class PathControl {
 
   std::optional<Message> poll_message();
   /// Something happened since the last call that the choice of a path, its MTU or its companion depends on.
-  bool take_changed() { return std::exchange(has_changed_, false); }
+  bool take_changed();
   /// The path that data goes by as well, while there is doubt about the selected one.
   std::optional<ice::PairId> companion() const;
 
@@ -105,6 +105,7 @@ class PathControl {
   RandomSource& random_;
   bool is_enabled_ = false;
   bool has_changed_ = false;
+  std::optional<ice::PairId> told_companion_;  ///< as of the last take_changed()
   path::PathWatch watch_;
   std::map<std::uint64_t, Sent> sent_;  ///< by probe id
   std::deque<std::uint64_t> sent_in_order_;

@@ -35,6 +35,7 @@ struct TwoEnds : ::testing::Test {
   std::multimap<SteadyTime, std::function<void()>> coming;
   bool has_traffic = true;
   std::uint64_t bytes_on_the_wire = 0;
+  int changes[2] = {0, 0};  ///< in the newest millisecond
 
   static ice::PairId pair_of(int link) { return ice::PairId{static_cast<std::uint32_t>(link + 1)}; }
 
@@ -63,7 +64,8 @@ struct TwoEnds : ::testing::Test {
     end.paths.reselect(ice::Role::controlling, agent, now);
   }
   void pump(End& end) {
-    if (end.control.take_changed()) select(end);
+    changes[end.number] = end.control.take_changed();
+    if (changes[end.number]) select(end);
     while (auto message = end.control.poll_message()) {
       const int link = static_cast<int>(message->pair) - 1;
       const std::size_t ip_bytes = path::ip_bytes_of(message->plaintext.size(), address(0, link));
@@ -206,6 +208,28 @@ TEST_F(TwoEnds, ALinkThatCarriesNoDataAnyMoreIsLeftWhateverSmallPacketsDo) {
   run_for(800ms);
   EXPECT_EQ(link_of(ends[0]), 1 - link);
   EXPECT_EQ(link_of(ends[1]), 1 - link);
+}
+
+TEST_F(TwoEnds, TheCompanionIsLetGoWhenTheDoubtIsOver) {
+  begin();
+  run_for(3s);
+  const int link = link_of(ends[0]);
+  links[link].is_cut = true;
+  run_for(250ms);
+  EXPECT_EQ(ends[0].control.companion(), pair_of(1 - link));
+  links[link].is_cut = false;
+  bool was_told = false;
+  for (int i = 0; i < 300 && ends[0].control.companion(); ++i) {
+    run_for(1ms);
+    was_told |= changes[0] > 0 && !ends[0].control.companion();
+  }
+  EXPECT_FALSE(ends[0].control.companion());
+  EXPECT_TRUE(was_told);
+  EXPECT_EQ(link_of(ends[0]), link);
+  links[link].is_cut = true;
+  run_for(700ms);
+  EXPECT_EQ(link_of(ends[0]), 1 - link);
+  EXPECT_FALSE(ends[0].control.companion()) << "not of the path that was left";
 }
 
 TEST_F(TwoEnds, NothingIsSentOrBelievedWhileDisabled) {
