@@ -244,6 +244,10 @@ void Agent::set_remote_credentials(const Credentials& remote, Now now) {
     s.requested_probes.clear();
     s.checklist.restart();
     s.remotes.mark_all_stale();
+    for (auto& [id, pair] : s.checklist.pairs()) {
+      if (const auto* known = s.remotes.find(pair.remote.address, pair.remote.protocol))
+        pair.remote = known->candidate;
+    }
     s.nomination.restart();
     s.end_of_candidates = false;
     s.had_valid = s.checklist.has_valid();

@@ -83,6 +83,8 @@ void RemoteCandidates::erase(const net::Endpoint& address, TransportProtocol pro
 void RemoteCandidates::mark_all_stale() {
   for (Entry& entry : entries_) {
     entry.is_stale = true;
+    std::string& foundation = entry.candidate.foundation;
+    if (!foundation.starts_with(kStaleFoundation)) foundation.insert(0, kStaleFoundation);
   }
 }
 

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "ice/candidate.hpp"
@@ -45,6 +46,8 @@ class RemoteCandidates {
     bool is_stale = false;  ///< of an earlier generation, not signalled since
   };
 
+  static constexpr std::string_view kStaleFoundation = "old";
+
   explicit RemoteCandidates(std::size_t max) : max_(max) {}
 
   Entry* find(const net::Endpoint& address, TransportProtocol protocol);
@@ -52,6 +55,8 @@ class RemoteCandidates {
   /// There must be room and no such address.
   Entry& insert(const Candidate& candidate, bool is_signalled);
   void erase(const net::Endpoint& address, TransportProtocol protocol);
+  /// Of an earlier generation from here on. Their foundations are other ones then: a pair that is gone with
+  /// it must not keep frozen (RFC 8445 §6.1.2.6) what stands in its place in the new one.
   void mark_all_stale();
   /// "prflx1", "prflx2": RFC 8445 §7.3.1.3 wants a foundation different from all others.
   std::string next_foundation();

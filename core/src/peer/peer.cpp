@@ -220,8 +220,14 @@ void Peer::start_agent(std::string ufrag, Now now) {
   is_recalling_ = !context_.server_is_online && !memory_.is_empty();
   if (is_recalling_) {
     if (!memory_.remote_ufrag.empty()) set_remote_ufrag(memory_.remote_ufrag, now);
-    for (const ice::Candidate& candidate : memory_.candidates)
+    // Each has a foundation of its own: what is gone since then must not keep frozen (RFC 8445 §6.1.2.6) what
+    // stands in its place now, such as another address on the same relay.
+    int recalled = 0;
+    for (ice::Candidate candidate : memory_.candidates) {
+      candidate.foundation = "recalled";
+      candidate.foundation += std::to_string(++recalled);
       agent_->add_remote_candidate(candidate, now);
+    }
     try_remembered_paths(now);
   }
   actions_.emplace_back(Offer{std::move(ufrag)});

@@ -58,6 +58,23 @@ TEST_F(AfterARestart, WithoutTheFormerNameItIsNobody) {
   EXPECT_GT(left->agent->counters().unauthentic, 0u);
 }
 
+// A relay gives a restarted peer another address of the same foundation: the one that is gone is in progress
+// for many seconds.
+TEST_F(AfterARestart, ACandidateThatIsGoneKeepsNoneOfTheNewGenerationFrozen) {
+  world.run_for(100ms);
+  right->agent->set_remote_credentials({"anew", "anew_password_0123456789"}, world.now());
+  world.run_for(100ms);
+  Candidate candidate;
+  candidate.address = at("192.0.2.1:1001");
+  candidate.priority = 100;
+  candidate.foundation = "1";
+  ASSERT_TRUE(right->agent->add_remote_candidate(candidate, world.now()));
+  world.run_for(100ms);
+  ASSERT_EQ(right->agent->pairs().size(), 2u);
+  for (const PairView& pair : right->agent->pairs())
+    EXPECT_EQ(pair.state, PairState::in_progress) << pair.remote.address.to_string();
+}
+
 TEST_F(AfterARestart, TheFormerNameNeedsTheFormerPassword) {
   left->agent->set_former_generation({"former", "another_password_0123456789"}, {});
   EXPECT_FALSE(connects_within(3s));
