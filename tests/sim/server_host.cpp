@@ -36,9 +36,8 @@ ServerHost::ServerHost(Schedule& schedule, Network& network, RandomSource& rando
         Realm::internet, stun_servers_[i], "server",
         [this, i](const net::Endpoint& from, const Bytes& bytes) { serve_stun(i, from, bytes); }));
   }
-  store_.commit({server::NetworkRow{kNetwork, options.pool, options.friends_only,
-                                    net::Prefix::parse("fd12:3456:789a::/64")}},
-                [](auto) {});
+  const auto prefix6 = options.ipv6 ? net::Prefix::parse("fd12:3456:789a::/64") : std::nullopt;
+  store_.commit({server::NetworkRow{kNetwork, options.pool, options.friends_only, prefix6}}, [](auto) {});
   restart();
 }
 

@@ -25,6 +25,7 @@ class ServerHost {
   struct Options {
     std::string pool = "10.10.0.101-10.10.0.250";
     bool friends_only = false;
+    bool ipv6 = true;  ///< false: of a version that knew no IPv6 inside
   };
   ServerHost(Schedule& schedule, Network& network, RandomSource& random, Narration& narration,
              Options options);

@@ -118,6 +118,16 @@ void SimNode::tell_bases() {
   stun_->set_bases(bases);
 }
 
+void SimNode::on_network_changed(Duration away, bool loses_connection) {
+  if (!node_) return;
+  if (loses_connection && connection_ != server::ConnectionId::none) {
+    close_connection();
+    node_->on_server_closed("the network in use is gone", now());
+  }
+  node_->on_network_changed(away, now());
+  pump();
+}
+
 // ---- life of the daemon ----
 
 void SimNode::start(const std::string& token) {
@@ -152,6 +162,8 @@ void SimNode::restart() {
   options.wished_name = name_;
   options.compact = compact;
   options.aes_256_gcm = aes_256_gcm;
+  options.ipv6_inside = ipv6_inside;
+  options.subscriptions = subscriptions;
   options.path_messages = path_messages;
   node_ = std::make_unique<node::Node>(std::move(options), world_.random);
   stun_ = std::make_unique<StunClient>(*this);
@@ -187,6 +199,13 @@ void SimNode::add_friend(const std::string& name, std::optional<crypto::Identity
 void SimNode::remove_friend(const std::string& name) {
   friend_answer_.reset();
   node_->remove_friend(name, now());
+  pump();
+}
+
+void SimNode::set_subscription_policy(node::SubscriptionPolicy policy) {
+  subscriptions = policy;
+  if (!node_) return;
+  node_->set_subscription_policy(policy, now());
   pump();
 }
 

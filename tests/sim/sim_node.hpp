@@ -38,9 +38,13 @@ class SimNode final : public dataplane::EventSink {
   /// A NIC comes up with this address; goes down.
   net::BaseId add_nic(Realm realm, net::IpAddress address);
   void remove_nic(net::BaseId base);
+  /// What the driver tells after its NICs changed, or it slept: the connection with the server may be lost.
+  void on_network_changed(Duration away, bool loses_connection);
   const std::vector<SimNic>& nics() const { return nics_; }
   /// What it announces from its next start on.
-  bool compact = true, aes_256_gcm = false, path_messages = true;
+  bool compact = true, aes_256_gcm = false, path_messages = true, ipv6_inside = true;
+  /// Whom it lets hear of its changes, from its next start on.
+  node::SubscriptionPolicy subscriptions = node::SubscriptionPolicy::friends;
   /// What its wall clock is wrong by.
   Duration clock_error{};
   Now now() const;
@@ -56,6 +60,8 @@ class SimNode final : public dataplane::EventSink {
   void join();
   void add_friend(const std::string& name, std::optional<crypto::IdentityPublicKey> key = {});
   void remove_friend(const std::string& name);
+  /// From now on.
+  void set_subscription_policy(node::SubscriptionPolicy policy);
   /// Of the last wish about a friend; none while it is under way.
   const std::optional<node::FriendAnswered>& friend_answer() const { return friend_answer_; }
   bool is_running() const { return node_ != nullptr; }
