@@ -272,4 +272,6 @@ bool has_right_integrity(ByteView bytes, std::size_t at, const Key& key) {
          CRYPTO_memcmp(expected.data() + at + 4, bytes.data() + at + 4, 20) == 0;
 }
 
+void seal(Bytes& message, const Key& key) { message = Message(message).finish(&key, false); }
+
 }  // namespace transport_turn

@@ -89,4 +89,7 @@ std::optional<Response> parse_response(ByteView bytes);
 /// The MESSAGE-INTEGRITY at this offset was made with `key`; compared in constant time.
 bool has_right_integrity(ByteView bytes, std::size_t at, const Key& key);
 
+/// Appends a MESSAGE-INTEGRITY to a message, as the other end does.
+void seal(Bytes& message, const Key& key);
+
 }  // namespace transport_turn

@@ -272,7 +272,8 @@ bool Agent::add_remote_candidate(const Candidate& candidate, Now now) {
     s.refuse_remote(candidate, reason);
     return false;
   }
-  if (auto* known = s.remotes.find(candidate.address, candidate.protocol)) {
+  auto* known = s.remotes.find(candidate.address, candidate.protocol);
+  if (known != nullptr) {
     const bool is_news = !known->is_signalled || known->is_stale || known->candidate.type != candidate.type ||
                          known->candidate.priority != candidate.priority;
     if (!is_news) return false;
@@ -288,18 +289,18 @@ bool Agent::add_remote_candidate(const Candidate& candidate, Now now) {
       pair.set_priority(s.role);
     }
   } else {
-    const auto* entry = s.insert_remote(candidate, true);
-    if (entry == nullptr) {
+    known = s.insert_remote(candidate, true);
+    if (known == nullptr) {
       s.refuse_remote(candidate, "the list of this peer's candidates is full");
       return false;
     }
-    const Candidate inserted = entry->candidate;
-    std::set<net::BaseId> bases;
-    for (const Candidate& own : s.locals.all()) {
-      if (bases.insert(own.base).second) {
-        s.checklist.form(*s.locals.representative(own.base), inserted, s.role, false);
-      }
-    }
+  }
+  // With every base: what a check told of the address before was paired with the base it came to, alone.
+  const Candidate signalled = known->candidate;
+  std::set<net::BaseId> bases;
+  for (const Candidate& own : s.locals.all()) {
+    if (bases.insert(own.base).second)
+      s.checklist.form(*s.locals.representative(own.base), signalled, s.role, false);
   }
   s.newest_candidate = now.steady;
   s.settle(now.steady);

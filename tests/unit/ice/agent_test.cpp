@@ -202,6 +202,20 @@ TEST_F(TwoAgents, SignalledCandidateGivesAPeerReflexiveOneItsType) {
   EXPECT_EQ(right->agent->remote_candidates().size(), 1u);
 }
 
+// A check told of the address first, by one base (a relay, say): once it is signalled every base tries it.
+TEST_F(TwoAgents, SignalledCandidateThatWasPeerReflexiveIsPairedWithEveryBase) {
+  make();
+  world.signal_candidates(*right, *left);
+  world.add_host(*right, "192.0.2.3:3000", 1000);
+  world.signal_credentials(*right, *left);
+  world.signal_credentials(*left, *right);
+  ASSERT_TRUE(world.run_until(1s, [&] { return !right->validated.empty(); }));
+  ASSERT_EQ(right->agent->pairs().size(), 1u);
+  world.signal_candidates(*left, *right);
+  EXPECT_EQ(right->agent->pairs().size(), 2u);
+  EXPECT_TRUE(world.run_until(2s, [&] { return right->valid_pairs().size() == 2; }));
+}
+
 TEST_F(TwoAgents, CheckIsSentAsOftenAsOptionsSayThenFails) {
   make();
   world.passes = [](const auto&, const auto&) { return false; };
