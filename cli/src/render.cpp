@@ -246,23 +246,47 @@ std::string render_explanation(const Json& explanation) {
              {"role", text(explanation, "role")},
              {"priority stack", text(explanation, "stack")},
              {"reason", rule != "-" ? rule : text(explanation, "reason")},
-             {"since", text(explanation, "since")}};
+             {"since", text(explanation, "since")},
+             {"outlook", text(explanation, "outlook")}};
   if (text(explanation, "state_reason") != "-")
     facts.insert(facts.begin() + 2, {"", text(explanation, "state_reason")});
-  const auto row = [](const Json& pair) -> std::vector<std::string> {
-    return {yes_or_blank(member(pair, "selected")) == "yes" ? "*" : "",
-            ends(pair),
-            types(pair),
-            text(pair, "state"),
-            milliseconds(member(pair, "rtt_ms")),
-            milliseconds(member(pair, "jitter_ms")),
-            percent(member(pair, "loss")),
-            text(pair, "score"),
-            text(pair, "score_reason")};
+  if (const std::string standing = text(member(explanation, "orders"), "standing"); standing != "-")
+    facts.push_back({"the peer's order", standing});
+  // Places count from 1 for people.
+  const auto place = [](const Json& value) {
+    return value.is_number_integer() ? std::to_string(value.get<int>() + 1) : std::string("-");
   };
-  return format_list(facts) + "\n" +
-         table_or("no pairs yet", {"", "PAIR", "TYPE", "STATE", "RTT", "JITTER", "LOSS", "SCORE", "WHY"},
-                  rows_of(member(explanation, "pairs"), row));
+  Rows rows, changes, layers;
+  const Json& pairs = member(explanation, "pairs");
+  for (const Json& pair : pairs.is_array() ? pairs : Json::array()) {
+    rows.push_back({yes_or_blank(member(pair, "selected")) == "yes" ? "*" : "", ends(pair), types(pair),
+                    text(pair, "state"), milliseconds(member(pair, "rtt_ms")),
+                    milliseconds(member(pair, "jitter_ms")), percent(member(pair, "loss")),
+                    text(pair, "score"), place(member(pair, "own_place")), place(member(pair, "peer_place")),
+                    text(pair, "score_reason")});
+    if (const std::string takes = text(pair, "would_take"); takes != "-")
+      changes.push_back({ends(pair), takes});
+    const Json& stack = member(pair, "layers");
+    if (!stack.is_array() || stack.size() < 2) continue;  // one layer is the score itself
+    for (const Json& layer : stack) {
+      layers.push_back({ends(pair), text(layer, "name"), text(layer, "weight"), text(layer, "score"),
+                        yes_or_blank(member(layer, "vetoed")), text(layer, "reason")});
+    }
+  }
+  std::string out = format_list(facts);
+  out += "\n";
+  out += table_or("no pairs yet",
+                  {"", "PAIR", "TYPE", "STATE", "RTT", "JITTER", "LOSS", "SCORE", "OURS", "THEIRS", "WHY"},
+                  rows);
+  if (!layers.empty()) {
+    out += "\nwhat each layer of the priority stack says:\n";
+    out += format_table({"PAIR", "LAYER", "WEIGHT", "SCORE", "VETO", "WHY"}, layers);
+  }
+  if (!changes.empty()) {
+    out += "\nwhat it would take for another pair to be used:\n";
+    out += format_table({"PAIR", ""}, changes);
+  }
+  return out;
 }
 
 std::string render_netcheck_step(const Json& step) {

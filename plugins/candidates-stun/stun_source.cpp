@@ -101,7 +101,7 @@ void StunSource::rebuild(std::int64_t now) {
 void StunSource::ask_again(std::int64_t now) {
   std::int64_t start = now;
   for (Query& query : queries_) {
-    if (now - query.begun < kAskAgainAfter) continue;
+    if (!query.begun || now - *query.begun < kAskAgainAfter) continue;
     query.requests = 0;
     query.due = start;
     start += kTa;

@@ -45,9 +45,9 @@ class StunSource {
   struct Query {
     Base base;
     cw_address server;
-    std::int64_t due = 0;                ///< next request, repetition, or end of waiting
-    std::int64_t begun = INT64_MIN / 2;  ///< when this transaction's first request left
-    unsigned requests = 0;               ///< sent in this transaction; 0: none is in flight
+    std::int64_t due = 0;               ///< next request, repetition, or end of waiting
+    std::optional<std::int64_t> begun;  ///< when the newest transaction's first request left
+    unsigned requests = 0;              ///< sent in this transaction; 0: none is in flight
     TransactionId id{};
     bool was_tried = false;            ///< answered or given up once
     std::optional<cw_address> mapped;  ///< the last answer, if it makes a candidate

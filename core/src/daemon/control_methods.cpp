@@ -115,7 +115,7 @@ Result<Json> explain(ControlTarget& target, const Json& params) {
   const auto peer = named_peer(target, params);
   if (!peer) return peer.error();
   if (!*peer) return Error{"name a peer"};
-  return protocol::success(node::explain_report(**peer, target.now()));
+  return protocol::success(node::explain_report(target.node(), **peer, target.now()));
 }
 
 Result<Json> friends(ControlTarget& target, const Json&) {

@@ -237,49 +237,4 @@ Json checks_report(const Node& node, const peer::Peer* only) {
   return list;
 }
 
-Json explain_report(const peer::Peer& peer, Now now) {
-  Json pairs = Json::array();
-  const ice::Agent* agent = peer.agent();
-  for (const ice::PairView& pair : agent ? agent->pairs() : std::vector<ice::PairView>{}) {
-    const auto* entry = peer.paths().find(pair.id);
-    Json row{{"local", pair.local.base_address.to_string()},
-             {"remote", pair.remote.address.to_string()},
-             {"local_type", type_text(pair.local.type)},
-             {"remote_type", type_text(pair.remote.type)},
-             {"state", ice::to_string(pair.state)},
-             {"valid", pair.is_valid},
-             {"selected", peer.paths().selected() == pair.id},
-             {"nominated", pair.is_nominated},
-             {"priority", pair.priority},
-             {"rtt_ms", nullptr},
-             {"jitter_ms", nullptr},
-             {"loss", nullptr},
-             {"score", nullptr},
-             {"score_reason", ""}};
-    if (entry) {
-      const auto& measured = entry->stats.measurements();
-      row["rtt_ms"] = milliseconds(measured.rtt);
-      row["jitter_ms"] = milliseconds(measured.jitter);
-      if (measured.probes > 0) row["loss"] = measured.loss;
-      row["score"] = entry->score.score;
-      row["score_reason"] = entry->score.reason;
-    }
-    add_path_facts(row, peer, pair, now);
-    pairs.push_back(std::move(row));
-  }
-  return {{"peer", peer.description().name},
-          {"virtual_address", peer.description().virtual_address.to_string()},
-          {"state", peer::to_string(peer.state())},
-          {"state_reason", peer.state_reason()},
-          {"role", !agent                                    ? ""
-                   : agent->role() == ice::Role::controlling ? "controlling"
-                                                             : "controlled"},
-          {"stack", peer.scored_by()},
-          {"rule", path::to_string(peer.paths().reason())},
-          {"rule_text", path::describe(peer.paths().reason())},
-          {"since", wall(peer.paths().selected_since(), now)},
-          {"orders", orders_report(peer, now)},
-          {"pairs", std::move(pairs)}};
-}
-
 }  // namespace causeway::node

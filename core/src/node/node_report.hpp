@@ -31,6 +31,6 @@ nlohmann::json mappings_report(const Node& node);
 /// Of one peer, or of all.
 nlohmann::json checks_report(const Node& node, const peer::Peer* only);
 /// Every pair with its state, measurements and score, and the rule that chose.
-nlohmann::json explain_report(const peer::Peer& peer, Now now);
+nlohmann::json explain_report(const Node& node, const peer::Peer& peer, Now now);
 
 }  // namespace causeway::node

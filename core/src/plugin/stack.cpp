@@ -35,6 +35,11 @@ std::vector<path::Score> combine(std::span<const LayerAnswer> layers, std::span<
                                     [&](const LayerAnswer& layer) { return layer.scores[i].is_vetoed; });
     all_vetoed = all_vetoed && vetoed;
     result[i] = {paths[i].id, sums[i] / weight, vetoed, reason_of(layers, i)};
+    for (const LayerAnswer& layer : layers) {
+      const LayerScore& said = layer.scores[i];
+      result[i].layers.push_back(
+          {layer.name, layer.weight_per_mille, said.score, said.is_vetoed, said.reason});
+    }
   }
   if (all_vetoed) {
     for (path::Score& score : result)

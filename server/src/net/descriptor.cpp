@@ -20,12 +20,14 @@ Result<Descriptor> bind_socket(const net::Endpoint& endpoint, int type) {
   sockaddr_storage storage{};
   const unsigned length = endpoint.to_sockaddr(storage);
   Descriptor made(::socket(storage.ss_family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-  const int on = 1;
+  const int on = 1, off = 0;
   if (made.get() >= 0 && type == SOCK_STREAM)
     ::setsockopt(made.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-  // [::] is for IPv6 alone, as the other family has an address of its own to listen on.
+  // Nodes of both families come to the one address that a server listens on for them: [::] is for both. A STUN
+  // socket has one family, as its answers must come from where they were asked for.
   if (made.get() >= 0 && storage.ss_family == AF_INET6) {
-    ::setsockopt(made.get(), IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
+    const bool is_for_both = type == SOCK_STREAM && endpoint.address.is_unspecified();
+    ::setsockopt(made.get(), IPPROTO_IPV6, IPV6_V6ONLY, is_for_both ? &off : &on, sizeof on);
   }
   if (made.get() < 0 || ::bind(made.get(), reinterpret_cast<const sockaddr*>(&storage), length) != 0) {
     return Error{"cannot listen on " + endpoint.to_string() + ": " + std::generic_category().message(errno)};

@@ -103,20 +103,78 @@ TEST(Render, ABlockedPeerSaysWhatToDo) {
 
 TEST(Render, Explanation) {
   const std::string text = render_explanation(Json::parse(R"({"peer": "n2", "virtual_address": "10.10.0.102",
-    "state": "connected", "state_reason": "", "role": "controlling", "stack": "priority-ice", "rule": "better_score",
-    "rule_text": "it scores better", "since": "2026-01-01T00:00:00Z", "pairs": [
+    "state": "connected", "state_reason": "", "role": "controlling", "stack": "x:700,y:300", "rule": "better_score",
+    "rule_text": "it scores better", "since": "2026-01-01T00:00:00Z", "outlook": "it stays",
+    "orders": {"own": [], "peer": [], "standing": "heard"}, "pairs": [
     {"local": "a:1", "remote": "b:2", "local_type": "host", "remote_type": "host", "state": "succeeded", "selected": true,
-     "rtt_ms": 0.5, "jitter_ms": null, "loss": 0.25, "score": 900000, "score_reason": "direct"}]})"));
+     "rtt_ms": 0.5, "jitter_ms": null, "loss": 0.25, "score": 900000, "score_reason": "direct", "own_place": 0,
+     "peer_place": 1, "would_take": "", "layers": [
+       {"name": "x", "weight": 700, "score": 1000000, "vetoed": false, "reason": "direct"},
+       {"name": "y", "weight": 300, "score": 666667, "vetoed": true, "reason": "slow"}]},
+    {"local": "a:1", "remote": "c:3", "local_type": "host", "remote_type": "relay", "state": "succeeded",
+     "selected": false, "score": 100, "own_place": 1, "peer_place": null, "would_take": "it would need more"}]})"));
   EXPECT_EQ(text,
-            "peer            n2 10.10.0.102\n"
-            "state           connected\n"
-            "role            controlling\n"
-            "priority stack  priority-ice\n"
-            "reason          it scores better\n"
-            "since           2026-01-01T00:00:00Z\n"
+            "peer              n2 10.10.0.102\n"
+            "state             connected\n"
+            "role              controlling\n"
+            "priority stack    x:700,y:300\n"
+            "reason            it scores better\n"
+            "since             2026-01-01T00:00:00Z\n"
+            "outlook           it stays\n"
+            "the peer's order  heard\n"
             "\n"
-            "   PAIR        TYPE       STATE      RTT     JITTER  LOSS    SCORE   WHY\n"
-            "*  a:1 -> b:2  host-host  succeeded  0.5 ms  -       25.0 %  900000  direct\n");
+            "   PAIR        TYPE        STATE      RTT     JITTER  LOSS    SCORE   OURS  THEIRS  WHY\n"
+            "*  a:1 -> b:2  host-host   succeeded  0.5 ms  -       25.0 %  900000  1     2       direct\n"
+            "   a:1 -> c:3  host-relay  succeeded  -       -       -       100     2     -       -\n"
+            "\n"
+            "what each layer of the priority stack says:\n"
+            "PAIR        LAYER  WEIGHT  SCORE    VETO  WHY\n"
+            "a:1 -> b:2  x      700     1000000        direct\n"
+            "a:1 -> b:2  y      300     666667   yes   slow\n"
+            "\n"
+            "what it would take for another pair to be used:\n"
+            "PAIR\n"
+            "a:1 -> c:3  it would need more\n");
+}
+
+TEST(Render, Netcheck) {
+  const std::string text = render_netcheck(Json::parse(R"({"summary": "behind a NAT", "udp_blocked": false,
+    "ipv4": {"address": true, "udp": true}, "ipv6": {"address": false, "udp": null},
+    "nat": {"nat": true, "mapping": "endpoint-independent", "mapping_by": "RFC 5780", "filtering": null, "hairpin": false},
+    "server": {"address": "192.0.2.10:443", "state": "online", "rtt_ms": 12.34},
+    "interfaces": [{"interface": "eth0", "local": "192.168.0.100", "servers": [
+      {"server": "192.0.2.10:3478", "verdict": "answered", "mapped": "198.51.100.1:5", "rtt_ms": 1}]}],
+    "relays": [], "problems": ["something failed: do this"]})"));
+  EXPECT_EQ(text,
+            "behind a NAT\n"
+            "\n"
+            "IPv4            UDP passes\n"
+            "IPv6            no address\n"
+            "NAT             yes\n"
+            "mapping         endpoint-independent (by RFC 5780)\n"
+            "filtering       unknown\n"
+            "hairpin         no\n"
+            "address server  192.0.2.10:443, online, 12.3 ms\n"
+            "\n"
+            "NIC   LOCAL          STUN SERVER                SEES US AS      RTT\n"
+            "eth0  192.168.0.100  192.0.2.10:3478  answered  198.51.100.1:5  1.0 ms\n"
+            "\n"
+            "! something failed: do this\n");
+}
+
+TEST(Render, IgnoredCandidatesComeBelowWithTheReason) {
+  EXPECT_EQ(render_candidates(Json::parse(R"({"candidates": [],
+    "ignored": [{"address": "127.0.0.1", "source": "lo", "reason": "loopback", "count": 1},
+                {"address": "127.0.0.1:7", "source": "peer", "reason": "no", "count": 3}],
+    "limits": {"pairs": {"used": 2, "max": 100}}})")),
+            "no candidates\n"
+            "\n"
+            "ignored:\n"
+            "ADDRESS      FROM  BECAUSE   TIMES\n"
+            "127.0.0.1    lo    loopback\n"
+            "127.0.0.1:7  peer  no        3\n"
+            "\n"
+            "pairs 2 of at most 100\n");
 }
 
 TEST(Render, Ping) {

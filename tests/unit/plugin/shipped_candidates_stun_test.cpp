@@ -285,6 +285,31 @@ TEST_F(CandidatesStun, ANewBaseIsAskedForAndAGoneOneIsForgotten) {
   EXPECT_EQ(events(), (Events{"lost 1 203.0.113.9:50001", "done"}));
 }
 
+TEST_F(CandidatesStun, BeingToldOfTheBasesAgainAsksAgain) {
+  start({kServer1}, {wifi_});
+  answer(kServer1, "203.0.113.9:50001");
+  events();
+  run(5s);
+  // A default route came or went: the same base may be seen as somebody else.
+  const auto before = world_.sent.size();
+  world_.host().set_bases({wifi_}, world_.now());
+  ASSERT_EQ(world_.sent.size(), before + 1) << "at once, not at the next keep-alive";
+  world_.host().set_bases({wifi_}, world_.now());
+  EXPECT_EQ(world_.sent.size(), before + 1) << "changes come in bursts";
+  answer(kServer1, "203.0.113.77:50001");
+  Events changes = events();
+  std::erase(changes, "done");
+  EXPECT_EQ(changes, (Events{"found 1 203.0.113.77:50001", "lost 1 203.0.113.9:50001"}));
+}
+
+TEST_F(CandidatesStun, SilenceIsForgottenWhenTheNetworkChanges) {
+  start({kServer1}, {wifi_});
+  run(20s);  // seven requests, then half a minute of rest
+  const auto before = world_.sent.size();
+  world_.host().set_bases({wifi_}, world_.now());
+  EXPECT_EQ(world_.sent.size(), before + 1);
+}
+
 TEST_F(CandidatesStun, FamiliesAndLinkLocalBases) {
   start({kServer1, *net::Endpoint::parse("[2001:db8::1]:3478")},
         {{net::BaseId{3}, *net::Endpoint::parse("[2001:db8::7]:41641"), "eth0"},
