@@ -28,15 +28,15 @@ coturn_listens() {
 turn_config() {
   local user
   user=$(($(date +%s) + 3600)):lab
-  jq -n --arg uri "$1" --arg user "$user" \
-    --arg password "$(printf %s "$user" | openssl dgst -sha1 -hmac $secret -binary | base64)" \
-    '{turn_servers: [{uri: $uri, username: $user, password: $password}]}' >"$lab_dir/turn.json"
+  jq -n --arg user "$user" --arg password "$(printf %s "$user" | openssl dgst -sha1 -hmac $secret -binary | base64)" \
+    '{turn_servers: [$ARGS.positional[] | {uri: ., username: $user, password: $password}]}' --args "$@" \
+    >"$lab_dir/turn.json"
 }
 
-# block WHAT: at both NATs, on top of what they do.
+# block WHAT [NAT...]: on top of what they do, at both unless one is named.
 block() {
   local nat
-  for nat in nat1 nat2; do
+  for nat in ${2:-nat1 nat2}; do
     on $nat nft -f - <<<"table ip block {
       chain forward {
         type filter hook forward priority filter - 2; policy accept;
@@ -67,9 +67,10 @@ transfer() {
     "$(on client2 curl -sf --max-time 120 "http://${address[alice]}/file" | sha256sum | cut -d' ' -f1)"
   relayed alice bob || fail "$1: not by a relay any more"
 }
-# restart URI: both nodes, with a TURN server in their own configuration.
+unblock() { for nat in nat1 nat2; do on $nat nft delete table ip block; done; }
+# restart URI...: both nodes, with TURN servers in their own configuration.
 restart() {
-  turn_config "$1"
+  turn_config "$@"
   for name in alice bob; do stop "$name"; done
   node_start 1 alice --config "$lab_dir/turn.json"
   node_start 2 bob --config "$lab_dir/turn.json"
@@ -103,8 +104,20 @@ restart "turn:$server_address:$turn_port?transport=tcp"
 transfer turn-tcp
 
 step "TURN over TLS, without any UDP"
-for nat in nat1 nat2; do on $nat nft delete table ip block; done
+unblock
 block "meta l4proto udp"
 restart "turns:$server_address:$turns_port"
 transfer turn-tls
 wait_until 5 "both ends' paths are turn-tls" both_use turn-tls
+
+step "All of them told, and one end without any UDP"
+unblock
+block "meta l4proto udp" nat1
+restart "turn:$server_address:$turn_port?transport=udp" "turn:$server_address:$turn_port?transport=tcp" \
+  "turns:$server_address:$turns_port"
+alice_uses_a_stream() { uses alice bob turn-tcp || uses alice bob turn-tls; }
+wait_until 20 "alice pings bob" on client1 ping -qc1 -W1 "${address[bob]}"
+wait_until 10 "alice goes by TCP or TLS" alice_uses_a_stream
+ok "alice: $(path_of alice bob transport), bob: $(path_of bob alice transport)"
+expect "alice gets bob's file" "$sum" \
+  "$(on client1 curl -sf --max-time 120 "http://${address[bob]}/file" | sha256sum | cut -d' ' -f1)"
