@@ -80,6 +80,7 @@ void Forwarder::handle(SetPath&& command, Now now) {
   peer->also = std::move(command.also);
   peer->known_place.reset();
   peer->path_failed_at.reset();
+  peer->size_refused_at.reset();
   if (!peer->path) return;
   peer->known_place.emplace(peer->path->base, peer->path->remote);
   set_mtu(*peer, peer->also ? std::min(peer->path->mtu, peer->also->mtu) : peer->path->mtu);

@@ -145,6 +145,13 @@ struct PathFailed {
   SendStatus status;
   int error;
 };
+/// The kernel refuses a size that the path was said to carry: a router has told it of a smaller one. Once per
+/// path and second.
+struct SizeRefused {
+  PeerId peer;
+  net::BaseId base;
+  net::Endpoint remote;
+};
 /// A path message of the peer was opened. Of a long one (they are padded) only the beginning is copied.
 struct PathMessageReceived {
   PeerId peer;
@@ -155,6 +162,6 @@ struct PathMessageReceived {
 };
 inline constexpr std::size_t kMostPathMessageBytes = 1024;
 using Event = std::variant<ControlDatagram, PeerWanted, SessionWanted, KeypairConfirmed, KeypairDropped,
-                           PeerMoved, PathFailed, PathMessageReceived>;
+                           PeerMoved, PathFailed, SizeRefused, PathMessageReceived>;
 
 }  // namespace causeway::dataplane

@@ -35,6 +35,7 @@ struct Peer {
   // What was said to the control thread, so that it is not said too often.
   std::optional<SteadyTime> session_wanted_at;
   std::optional<SteadyTime> path_failed_at;
+  std::optional<SteadyTime> size_refused_at;
   /// Where control believes it to be: the newest SetPath, or what it was told since.
   std::optional<std::pair<net::BaseId, net::Endpoint>> known_place;
 };

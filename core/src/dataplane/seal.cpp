@@ -205,6 +205,8 @@ void Forwarder::on_send_failed(Peer& peer, const SendOutcome& outcome, std::size
       drops_.add(DropReason::too_big, packets);
       const std::size_t refused = run_.batch().segment_bytes + udp_and_ip_bytes(peer.path->remote);
       if (refused <= peer.mtu) set_mtu(peer, std::min(peer.mtu, next_lower_mtu(refused)));
+      if (peer.size_refused_at && now.steady - *peer.size_refused_at < kSayAgain) return;
+      if (offer(SizeRefused{peer.id, peer.path->base, peer.path->remote})) peer.size_refused_at = now.steady;
       return;
     }
     case SendStatus::unreachable:

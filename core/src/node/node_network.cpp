@@ -120,6 +120,10 @@ void Node::on_data_event(dataplane::Event&& event, bool under_load, Now now) {
           [&](dataplane::PathFailed& failed) {
             with_peer(failed.peer, [&](peer::Peer& peer) { peer.on_path_failed(failed.path, now); });
           },
+          [&](dataplane::SizeRefused& refused) {
+            with_peer(refused.peer,
+                      [&](peer::Peer& peer) { peer.on_size_refused(refused.base, refused.remote, now); });
+          },
           [&](dataplane::PathMessageReceived& message) {
             with_peer(message.peer, [&](peer::Peer& peer) { peer.on_path_message(message, now); });
           },

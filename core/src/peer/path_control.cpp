@@ -71,6 +71,14 @@ void PathControl::on_check_lost(ice::PairId pair, SteadyTime now) {
     watch_.on_doubt(now);
 }
 
+void PathControl::on_size_refused(net::BaseId base, const net::Endpoint& remote, SteadyTime now) {
+  const auto pair = paths_.find(base, remote);
+  PeerPaths::Entry* entry = pair ? paths_.find(*pair) : nullptr;
+  if (!is_enabled_ || !entry) return;
+  ++counters_.sizes_lost;
+  entry->mtu.suspect(now);
+}
+
 void PathControl::clear() {
   watch_ = {};
   sent_.clear();

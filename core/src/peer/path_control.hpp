@@ -39,6 +39,8 @@ class PathControl {
   void on_validated(ice::PairId pair, SteadyTime now);
   /// A check of ICE on a valid pair was lost.
   void on_check_lost(ice::PairId pair, SteadyTime now);
+  /// The kernel takes no datagrams of the present MTU any more.
+  void on_size_refused(net::BaseId base, const net::Endpoint& remote, SteadyTime now);
   /// The agent that named the pairs is gone.
   void clear();
 

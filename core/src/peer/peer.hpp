@@ -169,6 +169,7 @@ class Peer {
   void on_keypair_confirmed(std::uint32_t local_index, Now now);
   void on_moved(net::BaseId base, const net::Endpoint& remote, Now now);
   void on_path_failed(const dataplane::DataPath& path, Now now);
+  void on_size_refused(net::BaseId base, const net::Endpoint& remote, Now now);
   void on_path_message(const dataplane::PathMessageReceived& message, Now now);
 
   // ---- from the priority stack ----

@@ -22,6 +22,12 @@ void Peer::set_path_messages(bool path_messages, Now now) {
   run(now);
 }
 
+void Peer::on_size_refused(net::BaseId base, const net::Endpoint& remote, Now now) {
+  path_control_.on_size_refused(base, remote, now.steady);
+  run_path_control(now);
+  run(now);
+}
+
 void Peer::on_path_message(const dataplane::PathMessageReceived& message, Now now) {
   if (state_ == PeerState::blocked || !agent_) return;
   path_control_.on_message(message.beginning, message.bytes_in_all, message.base, message.from, now.steady);

@@ -157,6 +157,7 @@ TEST_F(ForwarderSend, TheKernelsSmallerMtuIsLearntAndOthersInTheBatchStillGo) {
   near.send(build({.payload = Bytes(1400, 1)}));  // the next one hears of it
   ASSERT_EQ(near.tun.written.size(), 1u);
   EXPECT_LT(packet::load_be16(near.tun.written[0].packet.data() + 26), 1440);
+  EXPECT_EQ(near.events.of<SizeRefused>().size(), 1u) << "control is to find out what fits";
   EXPECT_TRUE(near.events.of<PathFailed>().empty());
 }
 

@@ -200,6 +200,17 @@ TEST_F(TwoEnds, ALinkThatCarriesLessFromNowOnIsKept) {
   EXPECT_EQ(ends[0].control.counters().paths_lost, 0u);
 }
 
+TEST_F(TwoEnds, ASizeThatTheKernelRefusesIsReplacedAtOnce) {
+  begin();
+  has_traffic = false;
+  run_for(3s);
+  links[0].most_ip_bytes = 1400;
+  ends[0].control.on_size_refused(kBases[0], address(1, 0), now);
+  ends[0].control.on_size_refused(net::BaseId{9}, address(1, 0), now);
+  run_for(130ms);
+  EXPECT_EQ(ends[0].paths.find(pair_of(0))->mtu.mtu(), 1400);
+}
+
 TEST_F(TwoEnds, ALinkThatCarriesNoDataAnyMoreIsLeftWhateverSmallPacketsDo) {
   begin();
   run_for(3s);
