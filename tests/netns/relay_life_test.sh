@@ -24,12 +24,12 @@ path_of() { peer "$1" "$2" ".path.$3"; }
 relayed() { [[ "$(path_of "$1" "$2" local_type) $(path_of "$1" "$2" remote_type)" == *relay* ]]; }
 direct() { [[ -n $(path_of "$1" "$2" local_type) ]] && ! relayed "$1" "$2"; }
 
-# Silently, both ways: what the two homes send each other without a relay.
+# cut_direct [FROM [TO]]: silently, what the two homes send each other without a relay; both ways unless said.
 cut_direct() {
   on internet nft -f - <<<"table ip cut {
     chain forward {
       type filter hook forward priority filter; policy accept;
-      ip saddr { $nat1_address, $nat2_address } ip daddr { $nat1_address, $nat2_address } udp length > 0 drop
+      ip saddr { ${1:-$nat1_address, $nat2_address} } ip daddr { ${2:-$nat1_address, $nat2_address} } udp length > 0 drop
     }
   }"
 }
@@ -83,6 +83,21 @@ for round in 1 2 3; do
   wait_until 10 "the path goes by the relay" relayed alice bob
   wait_until 5 "datagrams arrive" flows
   gap "onto the relay, round $round" "$since" 1000
+  heal_direct
+done
+
+step "It dies in one direction only"
+# Towards bob, whose answers and own datagrams still come the direct way; then the other way round.
+for direction in "$nat1_address $nat2_address" "$nat2_address $nat1_address"; do
+  wait_until 20 "the path is direct" direct alice bob
+  wait_until 20 "and bob's too" direct bob alice
+  since=$(monotonic)
+  # shellcheck disable=SC2086
+  cut_direct $direction
+  wait_until 10 "alice's path goes by the relay" relayed alice bob
+  wait_until 10 "bob's path goes by the relay" relayed bob alice
+  wait_until 5 "datagrams arrive" flows
+  gap "from ${direction/ / to }" "$since" 1000
   heal_direct
 done
 
