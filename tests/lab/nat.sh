@@ -69,3 +69,38 @@ nat_udp_blocked() {
     chain block { type filter hook forward priority filter - 1; iifname "lan" meta l4proto udp drop; }
     chain source { type nat hook postrouting priority srcnat; oifname "wan" masquerade; }'
 }
+
+# Nothing leaves but TCP to port 443.
+nat_web_only() {
+  nat_load "$1" '
+    chain block { type filter hook forward priority filter - 1; iifname "lan" tcp dport != 443 drop; iifname "lan" meta l4proto != tcp drop; }
+    chain source { type nat hook postrouting priority srcnat; oifname "wan" masquerade; }'
+}
+
+# Endpoint-independent mapping for several hosts inside, address-and-port-dependent filtering, and packets from inside to
+# the own outer address come back in with the outer source (RFC 4787 REQ-9). Second argument: the outer address.
+nat_hairpin() {
+  nat_load "$1" '
+    map mapped { type inet_service : ipv4_addr; flags dynamic,timeout; timeout 2m; size 65535; }
+    chain remember {
+      type filter hook postrouting priority mangle;
+      oifname "wan" meta l4proto udp update @mapped { udp sport : ip saddr }
+    }
+    chain source {
+      type nat hook postrouting priority srcnat;
+      oifname "wan" masquerade
+      iifname != "wan" oifname != "wan" ct status dnat snat to '"$2"'
+    }
+    chain destination {
+      type nat hook prerouting priority dstnat;
+      iifname != "wan" ip daddr '"$2"' meta l4proto udp dnat to udp dport map @mapped
+    }
+    chain not_here {
+      type filter hook input priority filter - 1;
+      iifname != "wan" ip daddr '"$2"' drop
+    }
+    chain neighbours {
+      type filter hook forward priority filter - 1;
+      iifname != "wan" oifname != "wan" ct status & dnat == 0 drop
+    }'
+}
