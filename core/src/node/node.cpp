@@ -108,6 +108,10 @@ void Node::start(Now now) {
     configure_static_address();
   }
   publish_stun_servers();
+  const auto now_s = std::chrono::floor<std::chrono::seconds>(now.wall.time_since_epoch()).count();
+  std::erase_if(state_.turn_servers,
+                [now_s](const auto& server) { return server.expires != 0 && server.expires <= now_s; });
+  if (!state_.turn_servers.empty()) actions_.emplace_back(UpdateRelays{state_.turn_servers});
   for (const peer::PeerDescription& description : options_.static_peers) {
     add_peer(description, now);
     for (const net::Prefix& prefix : description.allowed_ips) {

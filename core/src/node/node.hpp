@@ -137,8 +137,8 @@ class Node {
   const peer::LocalBases& bases() const { return bases_; }
   /// Those of the configuration first, then the address server's.
   std::vector<net::Endpoint> stun_servers() const;
-  /// As the server told last, with credentials.
-  const std::vector<protocol::TurnServer>& turn_servers() const { return turn_servers_; }
+  /// As the server told last, maybe before a restart, with credentials.
+  const std::vector<protocol::TurnServer>& turn_servers() const { return state_.turn_servers; }
   const std::map<dataplane::PeerId, std::unique_ptr<peer::Peer>>& peers() const { return peers_; }
   /// By name or virtual address of either family; null if there is none.
   const peer::Peer* find_peer(std::string_view name_or_address) const;
@@ -224,8 +224,6 @@ class Node {
   peer::PeerContext peer_context_;
   std::optional<protocol::JoinToken> enrolment_;
   std::unique_ptr<link::ServerLinkFsm> link_;
-  std::vector<net::Endpoint> server_stun_servers_;
-  std::vector<protocol::TurnServer> turn_servers_;
   std::string link_reason_;
   bool joins_again_ = false;  ///< join() came while leave() was under way
   std::string link_failure_;  ///< the newest cause of an outage that was logged

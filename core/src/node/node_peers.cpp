@@ -147,7 +147,7 @@ void Node::refuse_destination(const net::IpAddress& address) {
 
 std::vector<net::Endpoint> Node::stun_servers() const {
   std::vector<net::Endpoint> servers = options_.extra_stun_servers;
-  for (const net::Endpoint& server : server_stun_servers_) {
+  for (const net::Endpoint& server : state_.stun_servers) {
     if (std::find(servers.begin(), servers.end(), server) == servers.end()) servers.push_back(server);
   }
   return servers;

@@ -39,9 +39,10 @@ void Node::obey_link(Now now) {
                    [&](link::LinkStateChanged& changed) { on_link_state(changed); },
                    [&](link::Registered& registered) { on_registered(registered); },
                    [&](link::TurnServersTold& told) {
-                     if (told.servers == turn_servers_) return;
-                     turn_servers_ = std::move(told.servers);
-                     actions_.emplace_back(UpdateRelays{turn_servers_});
+                     if (told.servers == state_.turn_servers) return;
+                     state_.turn_servers = std::move(told.servers);
+                     save_state();
+                     actions_.emplace_back(UpdateRelays{state_.turn_servers});
                    },
                    [&](link::PeerDescribed& described) {
                      if (peer::Peer* peer = admit(described.node, now)) {
@@ -85,7 +86,9 @@ void Node::obey_link(Now now) {
                      state_.virtual_address.reset();
                      state_.on_link.reset();
                      state_.on_link6.reset();
-                     if (!std::exchange(turn_servers_, {}).empty()) actions_.emplace_back(UpdateRelays{});
+                     state_.stun_servers.clear();
+                     if (!std::exchange(state_.turn_servers, {}).empty())
+                       actions_.emplace_back(UpdateRelays{});
                      if (state_.enrolment) state_.enrolment->left = true;
                      save_state();
                      publish_forwarding();
@@ -121,10 +124,12 @@ void Node::on_link_state(const link::LinkStateChanged& changed) {
 void Node::on_registered(const link::Registered& registered) {
   const bool is_news = state_.virtual_address != registered.virtual_address ||
                        state_.on_link != registered.on_link || state_.on_link6 != registered.on_link6 ||
-                       state_.name != registered.name || (state_.enrolment && !state_.enrolment->enrolled);
+                       state_.name != registered.name || state_.stun_servers != registered.stun_servers ||
+                       (state_.enrolment && !state_.enrolment->enrolled);
   state_.virtual_address = registered.virtual_address;
   state_.on_link = registered.on_link;
   state_.on_link6 = registered.on_link6;
+  state_.stun_servers = registered.stun_servers;
   state_.name = registered.name;
   if (state_.enrolment && !state_.enrolment->enrolled) {
     // The identity is bound: the secret has done its work, and a stolen state directory should not hold it.
@@ -135,7 +140,6 @@ void Node::on_registered(const link::Registered& registered) {
   configure_interface();
   publish_forwarding();
   publish_names();
-  server_stun_servers_ = registered.stun_servers;
   publish_stun_servers();
 }
 

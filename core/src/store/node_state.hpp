@@ -10,6 +10,7 @@
 #include "crypto/keys.hpp"
 #include "net/endpoint.hpp"
 #include "protocol/candidate.hpp"
+#include "protocol/messages.hpp"
 #include "protocol/node_record.hpp"
 
 /// What survives a restart of the daemon, as plain values. state_codec.hpp writes them, state_directory.hpp
@@ -40,7 +41,10 @@ struct NodeState {
   std::uint64_t record_serial = 0;                ///< of the last node record signed
   std::array<std::uint8_t, 12> timestamp{};       ///< TAI64N; no initiation ever carried a later one
   std::map<net::IpAddress, std::uint16_t> ports;  ///< UDP port bound on each local address
-  std::vector<net::Endpoint> user_candidates;     ///< `causeway candidate add`
+  /// Of the server, as it named them last: what a restarted node goes by until it answers.
+  std::vector<net::Endpoint> stun_servers;
+  std::vector<protocol::TurnServer> turn_servers;
+  std::vector<net::Endpoint> user_candidates;  ///< `causeway candidate add`
 
   friend bool operator==(const NodeState&, const NodeState&) = default;
 };
@@ -66,6 +70,7 @@ struct KnownPeer {
   friend bool operator==(const KnownPeer&, const KnownPeer&) = default;
 };
 
+inline constexpr std::size_t kMaxRememberedServers = 16;
 inline constexpr std::size_t kMaxKnownPeers = 10'000;
 inline constexpr std::size_t kMaxRememberedPaths = 8;       ///< per peer
 inline constexpr std::size_t kMaxRememberedUfrags = 8;      ///< per peer, of the past

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/bytes.hpp"
+#include "protocol/messages.hpp"
 #include "protocol/name.hpp"
 #include "protocol/virtual_address6.hpp"
 
@@ -144,6 +145,18 @@ NodeState read_state(const Json& content) {
           parse_or_throw<net::Endpoint>(address.get<std::string>(), "user_candidates"));
     }
   }
+  if (const Json* list = object.newer_member("stun_servers")) {
+    if (!list->is_array() || list->size() > kMaxRememberedServers) throw BadMember{"stun_servers"};
+    for (const Json& address : *list) {
+      if (!address.is_string()) throw BadMember{"stun_servers"};
+      state.stun_servers.push_back(parse_or_throw<net::Endpoint>(address.get<std::string>(), "stun_servers"));
+    }
+  }
+  if (const Json* list = object.newer_member("turn_servers")) {
+    auto servers = protocol::TurnChanged::parse({{"turn", *list}});
+    if (!servers || servers->turn.size() != list->size()) throw BadMember{"turn_servers"};
+    state.turn_servers = std::move(servers->turn);
+  }
   object.finish();
   return state;
 }
@@ -219,6 +232,9 @@ Json encode(const NodeState& state) {
   Json ports = Json::object();
   for (const auto& [address, port] : state.ports)
     ports[address.to_string()] = port;
+  Json stun_servers = Json::array();
+  for (const net::Endpoint& server : state.stun_servers)
+    stun_servers.push_back(server.to_string());
   Json user_candidates = Json::array();
   for (const net::Endpoint& address : state.user_candidates)
     user_candidates.push_back(address.to_string());
@@ -236,7 +252,9 @@ Json encode(const NodeState& state) {
           {"record_serial", state.record_serial},
           {"timestamp", to_hex(state.timestamp)},
           {"ports", ports},
-          {"user_candidates", user_candidates}};
+          {"user_candidates", user_candidates},
+          {"stun_servers", stun_servers},
+          {"turn_servers", protocol::TurnChanged{state.turn_servers}.to_json()["turn"]}};
 }
 
 Json encode(const std::vector<KnownPeer>& peers) {

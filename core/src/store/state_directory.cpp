@@ -211,6 +211,8 @@ Result<void> StateDirectory::forget_address() {
   changed.virtual_address.reset();
   changed.on_link.reset();
   changed.on_link6.reset();
+  changed.stun_servers.clear();
+  changed.turn_servers.clear();
   return save_state(std::move(changed));
 }
 

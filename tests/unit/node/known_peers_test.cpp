@@ -101,6 +101,58 @@ TEST_F(KnownPeers, AreThereBeforeTheServerAnswers) {
   EXPECT_EQ(node->find_peer("eve")->state(), peer::PeerState::idle);
 }
 
+TEST_F(KnownPeers, AreSoughtWithTheServersThatWereNamedBeforeTheRestart) {
+  auto made = options({});
+  made.state.stun_servers = {*net::Endpoint::parse("192.0.2.9:3478")};
+  made.state.turn_servers = {{"turn:192.0.2.9", "1:a", "p", 1'789'999'999},
+                             {"turn:192.0.2.8", "2:a", "p", 1'790'000'001},
+                             {"turn:192.0.2.7", "static", "p", 0}};
+  node.emplace(std::move(made), random);
+  node->start(now);
+  std::vector<std::string> relays, stun;
+  while (auto action = node->poll_action()) {
+    if (const auto* update = std::get_if<UpdateRelays>(&*action)) {
+      for (const auto& server : update->turn_servers)
+        relays.push_back(server.uri);
+    }
+    if (const auto* update = std::get_if<UpdateSources>(&*action)) {
+      for (const auto& server : update->stun_servers)
+        stun.push_back(server.to_string());
+    }
+  }
+  EXPECT_THAT(relays, testing::ElementsAre("turn:192.0.2.8", "turn:192.0.2.7"))
+      << "credentials that have not ended";
+  EXPECT_THAT(stun, testing::ElementsAre("192.0.2.9:3478"));
+}
+
+TEST_F(KnownPeers, AnnounceTheirIpv6AddressOrAreNotBelieved) {
+  auto bob = other("bob", "10.10.0.102");
+  bob.record.virtual_addresses.push_back(ip("fd12:3456:789a::a0a:66"));
+  bob.sign();
+  auto eve = other("eve", "10.10.0.103");
+  eve.record.virtual_addresses.push_back(ip("fd12:3456:789a::a0a:66"));  // bob's
+  eve.sign();
+  auto joe = other("joe", "10.10.0.104");  // of an earlier version
+  auto made = options({bob.known, eve.known, joe.known});
+  made.state.on_link6 = net::Prefix::parse("fd12:3456:789a::/64");
+  node.emplace(std::move(made), random);
+  node->start(now);
+  EXPECT_EQ(node->find_peer("eve"), nullptr);
+  ASSERT_NE(node->find_peer("fd12:3456:789a::a0a:66"), nullptr);
+  EXPECT_EQ(node->find_peer("fd12:3456:789a::a0a:66"), node->find_peer("bob"));
+  EXPECT_EQ(node->find_peer("joe")->description().virtual_address6, std::nullopt);
+  std::vector<std::string> names;
+  while (auto action = node->poll_action()) {
+    if (const auto* publish = std::get_if<PublishNames>(&*action)) {
+      names.clear();
+      for (const auto& [name, address] : publish->names)
+        names.push_back(name + " " + address.to_string());
+    }
+  }
+  EXPECT_THAT(names, UnorderedElementsAre("n1 10.10.0.101", "n1 fd12:3456:789a::a0a:65", "bob 10.10.0.102",
+                                          "bob fd12:3456:789a::a0a:66", "joe 10.10.0.104"));
+}
+
 TEST_F(KnownPeers, WithoutATrueSignatureAreNobody) {
   auto forged = other("bob", "10.10.0.102");
   forged.known.record.signature[3] ^= 1;

@@ -89,6 +89,9 @@ TEST_F(StateDirectoryTest, EverythingComesBack) {
   state.record_serial = 9'007'199'254'740'991;
   state.timestamp = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12};
   state.ports = {{*net::IpAddress::parse("192.0.2.1"), 4000}, {*net::IpAddress::parse("2001:db8::1"), 4001}};
+  state.on_link6 = net::Prefix::parse("fd12:3456:789a::/64");
+  state.stun_servers = {*net::Endpoint::parse("192.0.2.9:3478")};
+  state.turn_servers = {{"turns:relay.example", "1800086400:0011", "secret", 1'800'086'400}};
   state.user_candidates = {*net::Endpoint::parse("203.0.113.7:41000"),
                            *net::Endpoint::parse("[2001:db8::7]:5")};
   const std::vector peers{some_peer(), some_peer()};
