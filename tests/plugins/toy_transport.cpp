@@ -44,6 +44,9 @@ class ToyTransport final : public TransportPlugin {
   cw_status configure(std::string_view json) override {
     server_ = parse(text_after(json, "\"addresses\":[\""));
     mode_ = text_after(json, "\"username\":\"");
+#ifdef TOY_MODE
+    mode_.assign(std::string_view(TOY_MODE));
+#endif
     const std::string uri = text_after(json, "\"uri\":\"");
     is_stream_ = uri.find("tcp") != std::string::npos;
     kind_ = uri.rfind("turns:", 0) == 0 ? CW_LINK_TLS : is_stream_ ? CW_LINK_TCP : CW_LINK_UDP;
@@ -66,6 +69,7 @@ class ToyTransport final : public TransportPlugin {
   }
   cw_status on_message(std::uint32_t link, const std::uint8_t* bytes, std::size_t size) override {
     std::string text(reinterpret_cast<const char*>(bytes), size);
+    if (mode_ == "message") throw std::runtime_error("as told");
     if (is_stream_ && size > 2) text.erase(0, 2);
     if (text.rfind("CADDR ", 0) == 0)
       return host().allocated(link, parse(text.substr(6)), server_, "toy-udp", kHeader);
@@ -201,4 +205,7 @@ class ToyTransport final : public TransportPlugin {
 
 }  // namespace
 
-CAUSEWAY_PLUGIN(ToyTransport, "toy-transport", "Toy", "1.0", "A relay protocol for tests");
+#ifndef TOY_ID
+#define TOY_ID "toy-transport"
+#endif
+CAUSEWAY_PLUGIN(ToyTransport, TOY_ID, "Toy", "1.0", "A relay protocol for tests");

@@ -40,6 +40,9 @@ static_assert(sizeof(cw_candidate_rank) == 8 && sizeof(cw_priority) == 24);
 static_assert(offsetof(cw_base_view, address) == 8 && offsetof(cw_base_view, interface_name) == 32);
 static_assert(sizeof(cw_base_view) == 48 && sizeof(cw_candidate_source) == 40 &&
               sizeof(cw_host_candidates) == 32);
+static_assert(offsetof(cw_packet, bytes) == 8 && offsetof(cw_packet, peer) == 16 &&
+              offsetof(cw_packet, verdict) == 36 && sizeof(cw_packet) == 40);
+static_assert(sizeof(cw_transport) == 88 && sizeof(cw_host_transport) == 56);
 
 TEST(AbiLayout, VersionsAreComparedAsNumbers) {
   EXPECT_LT(CW_ABI_MAKE(1, 65535), CW_ABI_MAKE(2, 0));

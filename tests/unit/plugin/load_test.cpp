@@ -172,7 +172,7 @@ TEST(Probe, PassesGoodPlugins) {
     const auto result = probe(name);
     EXPECT_TRUE(result) << name << ": " << result.error().message;
   }
-  for (const char* name : {"priority-ice", "candidates-stun"}) {
+  for (const char* name : {"priority-ice", "candidates-stun", "transport-turn"}) {
     const auto result = run_probe(probe_program(), shipped_plugin(name), 5s);
     EXPECT_TRUE(result) << name << ": " << result.error().message;
   }

@@ -305,6 +305,18 @@ TEST_F(Transport, PassesItsSelfCheckAndTheProbe) {
   EXPECT_TRUE(loaded) << loaded.error().message;
 }
 
+TEST_F(Transport, OneThatFailsItsSelfCheckIsRefused) {
+  const auto lying = host_->load(test_plugin("lying-transport"), now());
+  ASSERT_FALSE(lying);
+  EXPECT_TRUE(lying.error().message.ends_with("self-check: wrap or unwrap left the room that a packet has"))
+      << lying.error().message;
+  const auto throwing = host_->load(test_plugin("throwing-transport"), now());
+  ASSERT_FALSE(throwing);
+  EXPECT_TRUE(throwing.error().message.ends_with("self-check: on_message failed (CW_ERROR_EXCEPTION)"))
+      << throwing.error().message;
+  EXPECT_TRUE(host_->list().empty());
+}
+
 /// Runs nothing until it is told to.
 class HeldExecutor final : public Executor {
  public:
