@@ -313,7 +313,10 @@ std::string render_netcheck(const Json& findings) {
                               milliseconds(member(server, "rtt_ms")));
   }
   std::string mapping = behaviour(member(nat, "mapping"));
-  if (member(nat, "mapping_by").is_string()) mapping += fmt::format(" (by {})", text(nat, "mapping_by"));
+  const std::string by = text(nat, "mapping_by");
+  // Two servers that see different ports tell no more than that.
+  if (by == "comparison" && mapping == "address-dependent") mapping += " or stricter";
+  if (by != "-") mapping += fmt::format(" (by {})", by);
   std::string out = fmt::format("{}\n\n", printable(text(findings, "summary")));
   out += format_list({{"IPv4", family("ipv4")},
                       {"IPv6", family("ipv6")},
@@ -336,10 +339,11 @@ std::string render_netcheck(const Json& findings) {
   out += table_or("no STUN server was asked", {"NIC", "LOCAL", "STUN SERVER", "", "SEES US AS", "RTT"}, rows);
   if (const Json& relays = member(findings, "relays"); relays.is_array() && !relays.empty()) {
     out += "\n";
-    out += format_table(
-        {"RELAYED ADDRESS", "BY", "RTT"}, rows_of(relays, [](const Json& row) -> std::vector<std::string> {
-          return {text(row, "address"), text(row, "source"), milliseconds(member(row, "rtt_ms"))};
-        }));
+    out += format_table({"RELAYED ADDRESS", "VIA", "BY", "RTT"},
+                        rows_of(relays, [](const Json& row) -> std::vector<std::string> {
+                          return {text(row, "address"), text(row, "transport"), text(row, "source"),
+                                  milliseconds(member(row, "rtt_ms"))};
+                        }));
   }
   if (const Json& list = member(findings, "problems"); list.is_array() && !list.empty()) {
     out += "\n";

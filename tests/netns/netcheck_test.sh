@@ -131,6 +131,27 @@ liars() {
   ask alice netcheck | indent >&3
 }
 
+# With a relay: the RTT to its server.
+relay() {
+  world_public
+  home 1 symmetric
+  start coturn server turnserver -n --use-auth-secret --static-auth-secret=lab-secret --realm=lab --no-cli --no-dtls --no-tls \
+    --listening-ip=$server_address --relay-ip=$server_address --listening-port=$stun_port --simple-log \
+    --log-file="$lab_dir/log/coturn.log" --pidfile="$lab_dir/coturn.pid" --userdb="$lab_dir/coturn.db"
+  wait_until 10 "coturn listens" bash -c "ip netns exec cw-$lab_run-server ss -Hlun 'sport = :$stun_port' | grep -q ."
+  local turn="turn:$server_address:$stun_port"
+  stun_port=3478
+  server_init --turn "$turn" --turn-secret lab-secret
+  server_start
+  node_join 1 alice
+  wait_online alice
+  wait_until 10 "a relayed candidate" has_candidates alice relay
+  check_netcheck
+  expect "the relayed address is the server's" "$server_address" "$(found '.relays[0].address' | cut -d: -f1)"
+  expect "its RTT is a number" number "$(found '.relays[0].rtt_ms | type')"
+  ask alice netcheck | indent >&3
+}
+
 nothing_at_all() {
   world_public
   home 1 port_restricted
@@ -141,7 +162,7 @@ nothing_at_all() {
   has_problem "no network was joined"
 }
 
-rows=(full_cone address_restricted port_restricted symmetric behind_two_nats udp_blocked plain_servers liars nothing_at_all)
+rows=(full_cone address_restricted port_restricted symmetric behind_two_nats udp_blocked plain_servers liars relay nothing_at_all)
 (($# == 0)) || rows=("$@")
 for row_function in "${rows[@]}"; do
   run_case "$row_function" "${row_function//_/ }"

@@ -25,6 +25,7 @@ using ErrorCode = boost::system::error_code;
 
 constexpr std::size_t kMaxLocals = 8;
 constexpr Duration kServerPatience = 4s;
+constexpr std::size_t kTurnServersAsked = 2;
 
 /// Keeps itself alive by what it waits for, until it is done.
 class Netcheck : public std::enable_shared_from_this<Netcheck> {
@@ -40,8 +41,17 @@ class Netcheck : public std::enable_shared_from_this<Netcheck> {
         started_(target.now().steady) {}
 
   void start() {
-    const auto servers = target_.node().stun_servers();
+    auto servers = target_.node().stun_servers();
     findings_.stun_servers = servers.size();
+    if (servers.size() > NatProbe::kMaxServers - kTurnServersAsked)
+      servers.resize(NatProbe::kMaxServers - kTurnServersAsked);
+    for (const protocol::TurnServer& turn : target_.node().turn_servers()) {
+      const auto address = netcheck::binding_address(turn.uri);
+      if (!address || std::find(servers.begin(), servers.end(), *address) != servers.end()) continue;
+      if (findings_.turn_servers.size() == kTurnServersAsked) break;
+      findings_.turn_servers.push_back(*address);
+      servers.push_back(*address);
+    }
     for (const auto& [id, base] : target_.node().bases())
       if (!base.relay && probes_.size() < kMaxLocals) open(base, servers);
     tell("asking " + std::to_string(servers.size()) + " STUN server" + (servers.size() == 1 ? "" : "s") +
@@ -232,11 +242,12 @@ class Netcheck : public std::enable_shared_from_this<Netcheck> {
       }
       if (local->probe) findings_.locals[local->report].nat = local->probe->report();
     }
-    for (const ice::Candidate& candidate : target_.node().candidates().ranked()) {
-      if (candidate.type == ice::CandidateType::relayed)
-        findings_.relays.push_back(
-            {candidate.address, candidate.base_address, candidate.source, std::nullopt});
+    for (const auto& [id, base] : target_.node().bases()) {
+      if (!base.relay) continue;
+      findings_.relays.push_back(
+          {base.address, base.relay->nic, base.relay->source, base.relay->transport, std::nullopt});
     }
+    netcheck::attribute_relays(findings_);
     findings_.took = now() - started_;
     done_(protocol::success(netcheck::to_json(findings_)));
   }

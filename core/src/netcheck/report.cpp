@@ -83,6 +83,32 @@ Json local_json(const LocalReport& local) {
 
 }  // namespace
 
+std::optional<net::Endpoint> binding_address(std::string_view turn_uri) {
+  constexpr std::string_view kScheme = "turn:";
+  if (!turn_uri.starts_with(kScheme)) return std::nullopt;
+  turn_uri.remove_prefix(kScheme.size());
+  const auto query = turn_uri.find('?');
+  if (query != std::string_view::npos && turn_uri.substr(query) != "?transport=udp") return std::nullopt;
+  const std::string address(turn_uri.substr(0, query));
+  if (const auto with_port = net::Endpoint::parse(address)) return with_port;
+  return net::Endpoint::parse(address + ":3478");  // RFC 7065: the default
+}
+
+void attribute_relays(Findings& findings) {
+  for (LocalReport& local : findings.locals) {
+    std::erase_if(local.nat.servers, [&](const ServerAnswer& answer) {
+      if (std::find(findings.turn_servers.begin(), findings.turn_servers.end(), answer.server) ==
+          findings.turn_servers.end())
+        return false;
+      for (RelayReport& relay : findings.relays) {
+        if (relay.relayed.address != answer.server.address || !answer.rtt) continue;
+        relay.rtt = std::min(relay.rtt.value_or(*answer.rtt), *answer.rtt);
+      }
+      return true;
+    });
+  }
+}
+
 std::optional<bool> is_udp_blocked(const Findings& findings) {
   std::optional<bool> blocked;
   for (const LocalReport& local : findings.locals) {
@@ -162,6 +188,7 @@ Json to_json(const Findings& findings) {
     relays.push_back({{"address", relay.relayed.to_string()},
                       {"base", relay.base.to_string()},
                       {"source", relay.source},
+                      {"transport", relay.transport},
                       {"rtt_ms", milliseconds(relay.rtt)}});
   }
   const ServerReport& server = findings.server;

@@ -80,6 +80,31 @@ TEST(NetcheckReport, TheSummarySaysWhatTheNatMeans) {
   EXPECT_NE(summary(findings).find("UDP does not pass"), std::string::npos);
 }
 
+TEST(NetcheckReport, TurnServersAreForTheRelaysAlone) {
+  Findings findings;
+  findings.turn_servers = {at("192.0.2.10:3478")};
+  findings.relays = {{at("192.0.2.10:50000"), at("192.168.0.100:1"), "transport-turn", "turn-udp", {}},
+                     {at("192.0.2.99:50000"), at("192.168.0.100:2"), "transport-turn", "turn-tcp", {}}};
+  findings.locals = {local("192.168.0.100:1", true)};
+  findings.locals[0].nat.servers = {
+      {at("192.0.2.10:3478"), ServerAnswer::Verdict::answered, 7ms, at("198.51.100.1:1"), ""},
+      {at("192.0.2.20:3478"), ServerAnswer::Verdict::answered, 9ms, at("198.51.100.1:1"), ""}};
+  attribute_relays(findings);
+  EXPECT_EQ(findings.relays[0].rtt, 7ms);
+  EXPECT_EQ(findings.relays[1].rtt, std::nullopt) << "of another server";
+  ASSERT_EQ(findings.locals[0].nat.servers.size(), 1u);
+  EXPECT_EQ(findings.locals[0].nat.servers[0].server, at("192.0.2.20:3478"));
+}
+
+TEST(NetcheckReport, TurnUrisThatAnswerBindingByUdp) {
+  EXPECT_EQ(binding_address("turn:192.0.2.10:3479"), at("192.0.2.10:3479"));
+  EXPECT_EQ(binding_address("turn:192.0.2.10"), at("192.0.2.10:3478"));
+  EXPECT_EQ(binding_address("turn:[2001:db8::1]:3479?transport=udp"), at("[2001:db8::1]:3479"));
+  for (const char* uri : {"turns:192.0.2.10:5349", "turn:192.0.2.10:3479?transport=tcp",
+                          "turn:relay.example:3478", "stun:192.0.2.10:3478", "", "turn:"})
+    EXPECT_EQ(binding_address(uri), std::nullopt) << uri;
+}
+
 TEST(NetcheckReport, UnknownIsNull) {
   Findings findings;
   findings.locals = {local("192.168.0.100:1", true)};
