@@ -374,8 +374,8 @@ ControlSocket::Handler make_control_handler(ControlTarget& target) {
     handler.read_only_methods.insert(name);
   for (const auto& [name, call] : changes())
     handler.changing_methods.insert(name);
-  handler.changing_methods.insert(
-      {"join", "leave", "ping", "friend.add", "friend.remove", "candidate.add", "candidate.remove", "netcheck"});
+  handler.changing_methods.insert({"join", "leave", "ping", "friend.add", "friend.remove", "candidate.add",
+                                   "candidate.remove", "netcheck"});
   handler.call = [&target](const std::string& method, const Json& params, const PeerCredentials&,
                            ControlSocket::Completion done, ControlSocket::Progress progress) {
     if (const auto at = queries().find(method); at != queries().end())

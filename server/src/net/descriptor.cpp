@@ -23,8 +23,8 @@ Result<Descriptor> bind_socket(const net::Endpoint& endpoint, int type) {
   const int on = 1, off = 0;
   if (made.get() >= 0 && type == SOCK_STREAM)
     ::setsockopt(made.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-  // Nodes of both families come to the one address that a server listens on for them: [::] is for both. A STUN
-  // socket has one family, as its answers must come from where they were asked for.
+  // Nodes of both families come to the one address that a server listens on for them: [::] is for both. A
+  // STUN socket has one family, as its answers must come from where they were asked for.
   if (made.get() >= 0 && storage.ss_family == AF_INET6) {
     const bool is_for_both = type == SOCK_STREAM && endpoint.address.is_unspecified();
     ::setsockopt(made.get(), IPPROTO_IPV6, IPV6_V6ONLY, is_for_both ? &off : &on, sizeof on);
