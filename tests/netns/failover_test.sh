@@ -1,14 +1,14 @@
 #!/bin/bash
 # The path in use dies without a word, under TCP load: on the other one in half a second (median), a second at most.
 # The only path dies and comes back: traffic within two seconds. Loss is no death. CAUSEWAY_FAILOVER_CUTS changes how
-# often the path is cut (5).
+# often the path is cut (3).
 source "$(dirname "$0")/../lab/lab.sh"
 source "$lab_source/two_links.sh"
 lab_begin ethtool
 needs_binaries
 [[ -x $bin/link_emulator ]] || die "link_emulator is not built (./run test builds it)"
 
-cuts=${CAUSEWAY_FAILOVER_CUTS:-5}
+cuts=${CAUSEWAY_FAILOVER_CUTS:-3}
 port=7100
 
 load_begin() {
@@ -72,8 +72,8 @@ only_path() {
   local healed gap cut_for
   wire 1 cut
   wait_until 10 "both ends are on link 0" moved_from 1
-  for cut_for in 2 6; do
-    load_begin $((cut_for + 7))
+  for cut_for in 2 5; do
+    load_begin $((cut_for + 5))
     wait_until 10 "data flows" flows
     wire 0 cut
     sleep $cut_for
@@ -93,7 +93,7 @@ loss_is_no_death() {
   lost_before=$(ask alice metrics --json | jq '[.peers[].paths_lost] | add')
   wire 0 loss 0.1
   wire 1 loss 0.1
-  load_begin 6
+  load_begin 5
   load_end
   wire 0 loss 0
   wire 1 loss 0
