@@ -20,7 +20,8 @@ namespace causeway::dataplane {
 /// Down: commands, in order, never lost; a control thread that is 4,096 ahead waits. The loop never waits for
 /// the control thread, so this can't lock up. Up: one queue for each kind, so that a flood of one kind cannot
 /// crowd out another: STUN, handshakes, path messages, requests (repeated every second as long as they
-/// matter), and state, which has room for all that can happen between two looks. Order is kept inside a kind only.
+/// matter), and state, which has room for all that can happen between two looks. Order is kept inside a kind
+/// only.
 class ControlChannel final : public EventSink {
  public:
   static constexpr std::size_t kCommands = 4096;

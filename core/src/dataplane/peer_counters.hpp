@@ -14,7 +14,7 @@ struct alignas(64) PeerCounters {
   std::atomic<std::int64_t> data_sent_at{0}, anything_sent_at{0}, data_received_at{0},
       anything_received_at{0};
   std::atomic<std::int64_t> path_data_received_at{0};  ///< content that came by the path in use
-  std::atomic<bool> wants_rekey{false};  ///< set by the loop, cleared by take_snapshot()
+  std::atomic<bool> wants_rekey{false};                ///< set by the loop, cleared by take_snapshot()
 
   session::TrafficSnapshot take_snapshot();
 };
