@@ -173,7 +173,9 @@ is_running() {
   [[ -e $lab_dir/pids/$1 ]] || return 1
   read -r pid time <"$lab_dir/pids/$1" || true
   [[ -n $time && $(start_time "$pid") == "$time" ]] || return 1
-  [[ $(sed 's/.*) //' "/proc/$pid/stat" 2>/dev/null | cut -d' ' -f1) != Z ]]
+  # Of a killed process the first thread may be a zombie while another still closes its files, the lock of its folder
+  # among them.
+  [[ $(sed 's/.*) //' "/proc/$pid/stat" 2>/dev/null | cut -d' ' -f1) != Z || -n $(ls "/proc/$pid/task" 2>/dev/null | sed 1d) ]]
 }
 is_stopped() { ! is_running "$1"; }
 
