@@ -26,7 +26,6 @@ constexpr std::uint32_t kFirstBase = 0x40000000;
 constexpr Duration kSweepEvery = 1s;
 /// What Ethernet carries: on the far side of a stream a datagram travels by itself again.
 constexpr int kFarSideMtu = 1500;
-constexpr int kUdpHeaderBytes = 8;
 
 int ip_header_bytes(const net::Endpoint& endpoint) { return endpoint.address.is_v4() ? 20 : 40; }
 
