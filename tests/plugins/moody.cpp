@@ -2,12 +2,27 @@
 #include <unistd.h>
 
 #include <stdexcept>
+#include <string>
 
 #include "causeway/cpp/plugin.hpp"
 
 namespace {
 
 using namespace causeway_sdk;
+
+/// What the host lets a plugin know, in words.
+std::string shown(const cw_decision& decision, const cw_pair_view& pair) {
+  std::string text = "tier " + std::to_string(decision.friend_tier);
+  text += " configuration " + std::string(view(decision.configuration));
+  text += pair.history == nullptr
+              ? " no history"
+              : " history " + std::to_string(pair.history->rtt_ns) + " " +
+                    std::to_string(pair.history->jitter_ns) + " " + std::to_string(pair.history->loss_ppm) +
+                    " known " + std::to_string(pair.history->known) + " scope " +
+                    std::to_string(pair.history->scope);
+  text += pair.hint == nullptr ? " no hint" : " hint " + std::to_string(pair.hint->score);
+  return text;
+}
 
 class Moody final : public PriorityPlugin {
  public:
@@ -33,6 +48,7 @@ class Moody final : public PriorityPlugin {
       out.score(mood == "range" ? 5'000'000 : 1000 - static_cast<std::int64_t>(pairs.get(i).id));
       if (mood == "veto" || (mood == "veto-first" && i == 0)) out.veto();
       out.reason(mood == "garbage" ? std::string_view("a\xff\nb", 4) : "moody");
+      if (mood == "show") out.reason(shown(decision, pairs.get(i)));
       if (mood == "again") out.ask_again_after(200'000'000);
     }
     return CW_OK;

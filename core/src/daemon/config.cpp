@@ -13,6 +13,9 @@
 namespace causeway::daemon {
 namespace {
 
+/// Of one plugin. Each of its decisions carries it.
+constexpr std::size_t kMaxPluginConfigurationBytes = 16 * 1024;
+
 constexpr std::array<std::string_view, 6> kLogLevels{"trace", "debug", "info", "warning", "error", "off"};
 
 std::optional<std::string> parse_log_level(std::string_view text) {
@@ -107,6 +110,8 @@ void read_plugins(ConfigObject object, PluginConfig& plugins) {
       plugins.priority.push_back(std::move(made));
     }
   }
+  object.read_object_texts("configuration", plugins.configuration, 32, kMaxPluginConfigurationBytes,
+                           "a plugin's name", protocol::is_valid_name);
   object.finish();
 }
 

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <set>
 #include <string>
@@ -46,6 +47,7 @@ struct PluginConfig {
   std::vector<std::string> load{"priority-ice", "candidates-stun",
                                 "transport-turn"};  ///< names in `directory`, or files
   std::vector<PriorityLayer> priority{{"priority-ice", 1000}};
+  std::map<std::string, std::string> configuration;  ///< by plugin: its own JSON object, as text
   friend bool operator==(const PluginConfig&, const PluginConfig&) = default;
 };
 

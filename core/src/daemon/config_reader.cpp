@@ -143,6 +143,31 @@ const Json* ConfigObject::array(const char* key, std::size_t most) {
   return member;
 }
 
+void ConfigObject::read_object_texts(const char* key, std::map<std::string, std::string>& texts,
+                                     std::size_t most, std::size_t most_bytes, const char* what,
+                                     bool (*is_key)(std::string_view)) {
+  const Json* member = find(key);
+  if (member == nullptr) return;
+  if (!member->is_object()) refuse(path_of(key), *member, "an object");
+  if (member->size() > most) {
+    throw ConfigProblem{fmt::format("key \"{}\": {} entries, and at most {} are allowed", path_of(key),
+                                    member->size(), most)};
+  }
+  texts.clear();
+  for (const auto& [name, value] : member->items()) {
+    const std::string path = fmt::format("{}.{}", path_of(key), name);
+    if (!is_key(name))
+      throw ConfigProblem{fmt::format("key \"{}\": \"{}\" is not {}", path_of(key), name, what)};
+    if (!value.is_object()) refuse(path, value, "an object");
+    std::string text = value.dump();
+    if (text.size() > most_bytes) {
+      throw ConfigProblem{
+          fmt::format("key \"{}\": {} bytes, and at most {} are allowed", path, text.size(), most_bytes)};
+    }
+    texts.emplace(name, std::move(text));
+  }
+}
+
 ConfigObject ConfigObject::object(const char* key) {
   const Json* member = find(key);
   return {member != nullptr ? *member : empty_object(), path_of(key), keys_looked_for_};

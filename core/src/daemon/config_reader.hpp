@@ -2,6 +2,7 @@
 
 #include <concepts>
 #include <cstdint>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <set>
@@ -65,6 +66,10 @@ class ConfigObject {
       values.push_back(convert<T>((*member)[i], path_of(key) + "[" + std::to_string(i) + "]", what, parse));
     }
   }
+
+  /// An object whose members are objects of somebody else's: their compact JSON, by key.
+  void read_object_texts(const char* key, std::map<std::string, std::string>& texts, std::size_t most,
+                         std::size_t most_bytes, const char* what, bool (*is_key)(std::string_view));
 
   /// The member object, or an empty one in its place.
   ConfigObject object(const char* key);

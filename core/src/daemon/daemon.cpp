@@ -96,11 +96,13 @@ void Daemon::reload_configuration() {
     plugins_.set_configuration(sources_, now());
   }
   options_.config.plugins.priority = config->plugins.priority;
+  options_.config.plugins.configuration = config->plugins.configuration;
   log::set_level(config->log_level);
   options_.config.subscriptions = config->subscriptions;
   node_.set_extra_stun_servers(config->stun_servers, now());
   node_.set_subscription_policy(config->subscriptions, now());
   publish_turn_servers();
+  plugins_.set_parameters(config->plugins.configuration);
   use_configured_stack();
   bases_.set_policy(config->candidates);
   on_network_changed({});

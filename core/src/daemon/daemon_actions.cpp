@@ -76,7 +76,7 @@ void Daemon::obey(node::NodeAction& action) {
           },
           [&](node::ScorePeerPaths& score) {
             plugins_.score_paths(
-                score.name, std::move(score.paths), now(),
+                {score.name, score.tier}, std::move(score.paths), now(),
                 [this, peer = score.peer, round = score.round](const plugin::Host::PairRanking& ranking) {
                   node_.on_paths_scored(peer, round, ranking, now());
                   pump();

@@ -71,6 +71,7 @@ relay::RelayManager::Callbacks Daemon::relay_callbacks() {
 }
 
 void Daemon::load_plugins() {
+  plugins_.set_parameters(options_.config.plugins.configuration);
   for (const std::string& name : options_.config.plugins.load) {
     const bool is_file = name.find('/') != std::string::npos;
     const auto directory = options_.config.plugins.directory.value_or(options_.plugin_directory);

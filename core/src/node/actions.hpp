@@ -51,6 +51,7 @@ struct ScorePeerPaths {
   dataplane::PeerId peer = dataplane::PeerId::none;
   std::string name;
   std::uint64_t round = 0;
+  plugin::FriendTier tier = plugin::FriendTier::unknown;
   std::vector<path::PathView> paths;
 };
 /// A STUN message that belongs to no peer: maybe to a candidate source.

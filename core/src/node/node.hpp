@@ -171,6 +171,8 @@ class Node {
   /// refused.
   peer::Peer* admit(const link::NodeDescription& node, Now now);
   peer::Peer& add_peer(peer::PeerDescription description, Now now);
+  plugin::FriendTier tier_of(const peer::Peer& peer) const;
+  void ask_for_scores(const peer::Peer& peer, peer::ScorePaths&& ask);
   void block_impostor(const link::NodeDescription& node, const std::string& friend_user, Now now);
   void on_friends_told(const link::FriendsTold& told, Now now);
   void on_friend_change_answered(const link::FriendChangeAnswered& answer, Now now);

@@ -10,6 +10,20 @@
 
 namespace causeway::node {
 
+plugin::FriendTier Node::tier_of(const peer::Peer& peer) const {
+  if (!peer.description().identity) return plugin::FriendTier::unknown;
+  return friends_.is_friend(peer.description().identity) ? plugin::FriendTier::friend_node
+                                                         : plugin::FriendTier::other;
+}
+
+void Node::ask_for_scores(const peer::Peer& peer, peer::ScorePaths&& ask) {
+  actions_.emplace_back(ScorePeerPaths{.peer = peer.id(),
+                                       .name = peer.description().name,
+                                       .round = ask.round,
+                                       .tier = tier_of(peer),
+                                       .paths = std::move(ask.paths)});
+}
+
 peer::Peer& Node::add_peer(peer::PeerDescription description, Now now) {
   const dataplane::PeerId id{next_peer_++};
   const auto least = std::min_element(peers_of_loop_.begin(), peers_of_loop_.end());
@@ -64,42 +78,39 @@ void Node::forget_lookup(const net::IpAddress& address) { lookups_.erase(address
 
 void Node::obey_peer(peer::Peer& peer, Now now) {
   while (auto action = peer.poll_action()) {
-    std::visit(
-        Overloaded{
-            [&](peer::SendDatagram& send) {
-              if (send.transaction) {
-                transactions_.remember(*send.transaction, peer.id(), now.steady);
-              } else if (timestamps_.last() > state_.timestamp) {
-                state_.timestamp = timestamps_.last();
-                actions_.emplace_back(CoverTimestamp{state_.timestamp});
-              }
-              actions_.emplace_back(std::move(send));
-            },
-            [&](dataplane::Command& command) { actions_.emplace_back(std::move(command)); },
-            [&](peer::Offer& offer) {
-              index_ufrags(peer);
-              if (link_) {
-                link_->connect(peer.description().virtual_address, offer.ufrag, candidates_.ranked(), now);
-              }
-              refresh_subscription(peer, now);
-            },
-            [&](peer::WithdrawOffer&) {
-              index_ufrags(peer);
-              if (link_) link_->disconnect(peer.description().virtual_address);
-              refresh_subscription(peer, now);
-            },
-            [&](peer::MemoryChanged&) { keep_peers_soon(now); },
-            [&](peer::ScorePaths& score) {
-              actions_.emplace_back(
-                  ScorePeerPaths{peer.id(), peer.description().name, score.round, std::move(score.paths)});
-            },
-            [&](peer::PeerStateChanged& changed) {
-              log::info("peer", "{} ({}) is {}{}{}", peer.description().name,
-                        peer.description().virtual_address.to_string(), peer::to_string(changed.state),
-                        changed.reason.empty() ? "" : ": ", changed.reason);
-            },
-        },
-        *action);
+    std::visit(Overloaded{
+                   [&](peer::SendDatagram& send) {
+                     if (send.transaction) {
+                       transactions_.remember(*send.transaction, peer.id(), now.steady);
+                     } else if (timestamps_.last() > state_.timestamp) {
+                       state_.timestamp = timestamps_.last();
+                       actions_.emplace_back(CoverTimestamp{state_.timestamp});
+                     }
+                     actions_.emplace_back(std::move(send));
+                   },
+                   [&](dataplane::Command& command) { actions_.emplace_back(std::move(command)); },
+                   [&](peer::Offer& offer) {
+                     index_ufrags(peer);
+                     if (link_) {
+                       link_->connect(peer.description().virtual_address, offer.ufrag, candidates_.ranked(),
+                                      now);
+                     }
+                     refresh_subscription(peer, now);
+                   },
+                   [&](peer::WithdrawOffer&) {
+                     index_ufrags(peer);
+                     if (link_) link_->disconnect(peer.description().virtual_address);
+                     refresh_subscription(peer, now);
+                   },
+                   [&](peer::MemoryChanged&) { keep_peers_soon(now); },
+                   [&](peer::ScorePaths& ask) { ask_for_scores(peer, std::move(ask)); },
+                   [&](peer::PeerStateChanged& changed) {
+                     log::info("peer", "{} ({}) is {}{}{}", peer.description().name,
+                               peer.description().virtual_address.to_string(), peer::to_string(changed.state),
+                               changed.reason.empty() ? "" : ": ", changed.reason);
+                   },
+               },
+               *action);
   }
 }
 

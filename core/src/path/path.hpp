@@ -15,11 +15,38 @@ namespace causeway::path {
 
 /// What is known of one path from its probes; a copy. Unknown is nullopt.
 struct Measurements {
-  std::optional<Duration> rtt;     ///< smoothed (RFC 6298 SRTT)
-  std::optional<Duration> jitter;  ///< RFC 6298 RTTVAR
-  double loss = 0;                 ///< 0..1 of recent probes
-  std::uint32_t probes = 0;        ///< how many that rests on
-  std::uint32_t disconnects = 0;   ///< times it was lost while in use or warm
+  std::optional<Duration> rtt;                         ///< smoothed (RFC 6298 SRTT)
+  std::optional<Duration> jitter;                      ///< RFC 6298 RTTVAR
+  double loss = 0;                                     ///< 0..1 of recent probes
+  std::uint32_t probes = 0;                            ///< how many that rests on
+  std::uint32_t disconnects = 0;                       ///< times it was lost while in use or warm
+  std::optional<std::uint64_t> rate_bytes_per_s = {};  ///< the most that it has carried of late, one way
+};
+
+/// What the store remembers of such a path. Counts and times fade with age.
+struct History {
+  enum class Scope : std::uint8_t {
+    same = 1,  ///< local network, peer, types, transport and remote address are this path's
+    near = 2,  ///< another remote address of the same block
+  };
+  Scope scope = Scope::same;
+  std::optional<Duration> rtt;
+  std::optional<Duration> jitter;
+  std::optional<double> loss;  ///< 0..1
+  std::optional<std::uint64_t> rate_bytes_per_s;
+  double samples = 0;  ///< measurements that rtt, jitter and loss rest on
+  double successes = 0, failures = 0;
+  double disconnects = 0;
+  Duration working_time{};
+  Duration last_used_ago{};
+  friend bool operator==(const History&, const History&) = default;
+};
+
+/// The address server's opinion of such paths, from all nodes.
+struct Hint {
+  std::int64_t score = 0;        ///< 0..1,000,000
+  std::uint32_t confidence = 0;  ///< 0..1000
+  friend bool operator==(const Hint&, const Hint&) = default;
 };
 
 /// A path as the priority algorithm sees it.
@@ -31,6 +58,8 @@ struct PathView {
   Measurements measured;
   SteadyTime since{};
   bool is_selected = false;
+  std::optional<History> history = {};
+  std::optional<Hint> hint = {};
 };
 
 /// What a priority stack says of one path. Scores compare only within one call.

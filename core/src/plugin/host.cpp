@@ -80,7 +80,13 @@ void Host::rank_candidates(std::vector<ice::Candidate> candidates, Now now,
   state_->rank_candidates(std::move(candidates), now, std::move(done));
 }
 
-void Host::score_paths(const std::string& peer, std::vector<path::PathView> paths, Now now,
+void Host::set_parameters(std::map<std::string, std::string> parameters) {
+  if (parameters == state_->parameters) return;
+  state_->parameters = std::move(parameters);
+  state_->ranking_changed();
+}
+
+void Host::score_paths(const RankedPeer& peer, std::vector<path::PathView> paths, Now now,
                        std::function<void(PairRanking)> done) {
   state_->score_paths(peer, std::move(paths), now, std::move(done));
 }

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -21,6 +22,14 @@ enum class Kind : std::uint8_t { priority, candidate_source, transport };
 enum class InstanceState : std::uint8_t { active, loaded, draining, pinned, failed };
 
 class LinkCodec;
+
+/// How well a peer is to be served.
+enum class FriendTier : std::uint8_t { unknown, other, friend_node };
+/// Whose paths are scored.
+struct RankedPeer {
+  std::string name;
+  FriendTier tier = FriendTier::unknown;
+};
 
 /// One row of `causeway plugins`.
 struct PluginView {
@@ -169,6 +178,10 @@ class Host {
   /// "priority-ice", or "a:700,b:300"; "builtin" when no plugin can run.
   std::string stack_text() const;
 
+  /// What each plugin gets as its configuration: the text of a JSON object, by name. Every decision from here
+  /// on has it; another one than before changes the ranking.
+  void set_parameters(std::map<std::string, std::string> parameters);
+
   // ---- ranking: results come on the control thread, builtin's if the stack fails ----
   /// Signalled priorities (1..2^31-1), one per candidate, in the same order.
   void rank_candidates(std::vector<ice::Candidate> candidates, Now now,
@@ -178,7 +191,7 @@ class Host {
     std::optional<Duration> ask_again_after;
     std::string stack;  ///< who scored: stack_text() of the decision
   };
-  void score_paths(const std::string& peer, std::vector<path::PathView> paths, Now now,
+  void score_paths(const RankedPeer& peer, std::vector<path::PathView> paths, Now now,
                    std::function<void(PairRanking)> done);
 
   // ---- candidate sources and transports ----

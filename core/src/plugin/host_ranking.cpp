@@ -54,6 +54,11 @@ void finish(Decision& decision) {
 
 std::string Host::State::stack_text() const { return text_of(stack); }
 
+std::string Host::State::parameters_of(const Loaded& plugin) const {
+  const auto given = parameters.find(plugin.name());
+  return given == parameters.end() ? std::string() : given->second;
+}
+
 void Host::State::rank_candidates(std::vector<ice::Candidate> candidates, Now now,
                                   std::function<void(std::vector<std::uint32_t>)> done) {
   // Priorities of candidates are not blended: the first layer that gives them is followed.
@@ -67,7 +72,7 @@ void Host::State::rank_candidates(std::vector<ice::Candidate> candidates, Now no
   };
   auto question = std::make_shared<Question>();
   question->candidates = std::move(candidates);
-  question->input = {now, options.seed + ++decisions, "", ""};
+  question->input = {.now = now, .seed = options.seed + ++decisions};
   question->layers = stack;
   question->done = std::move(done);
 
@@ -77,6 +82,7 @@ void Host::State::rank_candidates(std::vector<ice::Candidate> candidates, Now no
       if (q->next == q->layers.size()) return q->done(builtin_rank(q->candidates));
       const LoadedPtr plugin = q->layers[q->next++].plugin;
       const std::weak_ptr<State> weak = state;
+      q->input.configuration = state->parameters_of(*plugin);
       auto work = [q](Instance& instance) {
         q->answer = ask_ranks(instance, q->input, q->candidates);
         return q->answer.status;
@@ -100,7 +106,7 @@ void Host::State::rank_candidates(std::vector<ice::Candidate> candidates, Now no
   Step::ask(shared_from_this(), question, now);
 }
 
-void Host::State::score_paths(const std::string& peer, std::vector<path::PathView> paths, Now now,
+void Host::State::score_paths(const RankedPeer& peer, std::vector<path::PathView> paths, Now now,
                               std::function<void(PairRanking)> done) {
   auto decision = std::make_shared<Decision>();
   decision->layers = stack;
@@ -110,12 +116,17 @@ void Host::State::score_paths(const std::string& peer, std::vector<path::PathVie
   decision->done = std::move(done);
   if (decision->pending == 0) return finish(*decision);
 
-  const DecisionInput input{now, options.seed + ++decisions, peer, ""};
+  DecisionInput input{.now = now,
+                      .seed = options.seed + ++decisions,
+                      .peer = peer.name,
+                      .configuration = {},
+                      .tier = peer.tier};
   const std::weak_ptr<State> weak = weak_from_this();
   // By the decision's own copy: a layer that fails at once changes the stack while this goes on.
   for (std::size_t i = 0; i < decision->layers.size(); ++i) {
     const LoadedPtr plugin = decision->layers[i].plugin;
     auto answer = std::make_shared<ScoreAnswer>();
+    input.configuration = parameters_of(*plugin);
     auto work = [decision, input, answer](Instance& instance) {
       *answer = ask_scores(instance, input, decision->paths);
       return answer->status;

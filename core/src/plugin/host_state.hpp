@@ -97,9 +97,10 @@ struct Host::State : std::enable_shared_from_this<Host::State> {
   // ---- host_ranking.cpp ----
   void rank_candidates(std::vector<ice::Candidate> candidates, Now now,
                        std::function<void(std::vector<std::uint32_t>)> done);
-  void score_paths(const std::string& peer, std::vector<path::PathView> paths, Now now,
+  void score_paths(const RankedPeer& peer, std::vector<path::PathView> paths, Now now,
                    std::function<void(PairRanking)> done);
   std::string stack_text() const;
+  std::string parameters_of(const Loaded& plugin) const;
 
   // ---- host_sources.cpp ----
   /// Of sources and transports.
@@ -147,7 +148,8 @@ struct Host::State : std::enable_shared_from_this<Host::State> {
   std::uint32_t last_number = 0;
   std::vector<BaseView> bases;
   SourceConfiguration configuration;
-  std::uint64_t decisions = 0;  ///< each gets a seed of its own
+  std::map<std::string, std::string> parameters;  ///< by plugin
+  std::uint64_t decisions = 0;                    ///< each gets a seed of its own
 };
 
 }  // namespace causeway::plugin

@@ -35,6 +35,15 @@ static_assert(static_cast<std::uint32_t>(ice::CandidateType::peer_reflexive) == 
 static_assert(static_cast<std::uint32_t>(ice::TransportProtocol::tcp_simultaneous_open) ==
               CW_PROTOCOL_TCP_SIMULTANEOUS_OPEN);
 
+std::uint32_t parts_per_million(double share) {
+  return static_cast<std::uint32_t>(std::lround(std::clamp(share, 0.0, 1.0) * 1e6));
+}
+
+/// A count that has faded, in whole ones.
+std::uint32_t whole(double count) {
+  return static_cast<std::uint32_t>(std::llround(std::clamp(count, 0.0, 4e9)));
+}
+
 cw_statistics statistics_of(const path::PathView& path, Now now) {
   const path::Measurements& measured = path.measured;
   cw_statistics out{};
@@ -52,7 +61,11 @@ cw_statistics statistics_of(const path::PathView& path, Now now) {
   }
   if (measured.probes > 0) {
     out.known |= CW_KNOWN_LOSS;
-    out.loss_ppm = static_cast<std::uint32_t>(std::lround(std::clamp(measured.loss, 0.0, 1.0) * 1e6));
+    out.loss_ppm = parts_per_million(measured.loss);
+  }
+  if (measured.rate_bytes_per_s) {
+    out.known |= CW_KNOWN_RATE;
+    out.rate_bytes_per_s = *measured.rate_bytes_per_s;
   }
   if (path.since != SteadyTime{}) {
     out.known |= CW_KNOWN_AGE;
@@ -61,16 +74,55 @@ cw_statistics statistics_of(const path::PathView& path, Now now) {
   return out;
 }
 
+cw_history history_of(const path::History& history) {
+  cw_history out{};
+  out.struct_size = sizeof out;
+  out.scope = static_cast<std::uint32_t>(history.scope);
+  out.known = CW_KNOWN_AGE | CW_KNOWN_DISCONNECTS;
+  out.last_used_ago_ns = std::max<std::int64_t>(0, history.last_used_ago.count());
+  out.disconnects = whole(history.disconnects);
+  out.successes = whole(history.successes);
+  out.failures = whole(history.failures);
+  out.samples = whole(history.samples);
+  out.working_time_s = static_cast<std::uint64_t>(std::max<std::int64_t>(0, history.working_time / 1s));
+  if (history.rtt) {
+    out.known |= CW_KNOWN_RTT;
+    out.rtt_ns = history.rtt->count();
+  }
+  if (history.jitter) {
+    out.known |= CW_KNOWN_JITTER;
+    out.jitter_ns = history.jitter->count();
+  }
+  if (history.loss) {
+    out.known |= CW_KNOWN_LOSS;
+    out.loss_ppm = parts_per_million(*history.loss);
+  }
+  if (history.rate_bytes_per_s) {
+    out.known |= CW_KNOWN_RATE;
+    out.rate_bytes_per_s = *history.rate_bytes_per_s;
+  }
+  return out;
+}
+static_assert(static_cast<std::uint32_t>(path::History::Scope::near) == CW_HISTORY_NEAR);
+
+cw_hint hint_of(const path::Hint& hint) {
+  return {sizeof(cw_hint), std::min<std::uint32_t>(hint.confidence, 1000),
+          std::clamp<std::int64_t>(hint.score, 0, CW_MAX_SCORE)};
+}
+
 cw_decision decision_of(const DecisionInput& input) {
   cw_decision decision{};
   decision.struct_size = sizeof decision;
-  decision.friend_tier = CW_TIER_UNKNOWN;
+  decision.friend_tier = static_cast<std::uint32_t>(input.tier);
   decision.now = {input.now.steady.time_since_epoch().count(), input.now.wall.time_since_epoch().count()};
   decision.seed = input.seed;
   decision.peer = to_c(input.peer);
   decision.configuration = to_c(input.configuration);
   return decision;
 }
+
+static_assert(static_cast<std::uint32_t>(FriendTier::other) == CW_TIER_OTHER);
+static_assert(static_cast<std::uint32_t>(FriendTier::friend_node) == CW_TIER_FRIEND);
 
 template <class T>
 cw_array array_of(const std::vector<T>& items) {
@@ -127,6 +179,8 @@ ScoreAnswer ask_scores(Instance& instance, const DecisionInput& input,
     cw_candidate_view local;
     cw_candidate_view remote;
     cw_statistics statistics;
+    cw_history history;
+    cw_hint hint;
   };
   std::vector<Views> views;
   std::vector<cw_pair_view> pairs;
@@ -135,8 +189,9 @@ ScoreAnswer ask_scores(Instance& instance, const DecisionInput& input,
   views.reserve(paths.size());  // pairs point into it
   for (std::size_t i = 0; i < paths.size(); ++i) {
     const path::PathView& path = paths[i];
-    const Views& view =
-        views.emplace_back(Views{view_of(path.local), view_of(path.remote), statistics_of(path, input.now)});
+    const Views& view = views.emplace_back(
+        Views{view_of(path.local), view_of(path.remote), statistics_of(path, input.now),
+              history_of(path.history.value_or(path::History{})), hint_of(path.hint.value_or(path::Hint{}))});
     cw_pair_view pair{};
     pair.struct_size = sizeof pair;
     pair.id = path.id;
@@ -145,6 +200,8 @@ ScoreAnswer ask_scores(Instance& instance, const DecisionInput& input,
     pair.local = &view.local;
     pair.remote = &view.remote;
     pair.statistics = &view.statistics;
+    pair.history = path.history ? &view.history : nullptr;
+    pair.hint = path.hint ? &view.hint : nullptr;
     pairs.push_back(pair);
     scores[i].struct_size = sizeof scores[i];
     scores[i].reason = reasons[i].data();

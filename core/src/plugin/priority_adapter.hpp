@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "path/path.hpp"
+#include "plugin/host.hpp"
 #include "plugin/instance.hpp"
 
 namespace causeway::plugin {
@@ -14,8 +15,9 @@ namespace causeway::plugin {
 struct DecisionInput {
   Now now;
   std::uint64_t seed = 0;
-  std::string peer;
-  std::string configuration;
+  std::string peer = {};
+  std::string configuration = {};  ///< this plugin's
+  FriendTier tier = FriendTier::unknown;
 };
 
 struct RankAnswer {

@@ -60,11 +60,30 @@ std::vector<path::PathView> recorded_paths() {
   relay.local = candidate(relayed, "198.51.100.3:50000", 4, 16777215);
   relay.pair_priority = 72057589742960639U;
   relay.measured.rtt = 0ns;
+  relay.history = path::History{.rtt = 40ms,
+                                .jitter = 2ms,
+                                .loss = 0.01,
+                                .rate_bytes_per_s = 5'000'000,
+                                .samples = 64,
+                                .successes = 60,
+                                .failures = 4,
+                                .disconnects = 1,
+                                .working_time = 2h,
+                                .last_used_ago = 24h};
+  relay.hint = path::Hint{.score = 700'000, .confidence = 400};
+  // Nothing is known of it but that it never worked.
+  fresh.history = path::History{.scope = path::History::Scope::near,
+                                .rtt = {},
+                                .jitter = {},
+                                .loss = {},
+                                .rate_bytes_per_s = {},
+                                .failures = 3e9};
   return {direct, fresh, lossy, relay};
 }
 
 Result<void> check_priority(const std::shared_ptr<PluginLibrary>& library) {
-  const DecisionInput input{kMoment, 42, "peer", ""};
+  const DecisionInput input{
+      .now = kMoment, .seed = 42, .peer = "peer", .configuration = {}, .tier = FriendTier::friend_node};
   const auto candidates = recorded_candidates();
   const auto paths = recorded_paths();
   std::optional<RankAnswer> first_ranks;

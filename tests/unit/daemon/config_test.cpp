@@ -66,6 +66,25 @@ TEST(Config, TheSchemaListsTheKeysThatTheReaderKnows) {
   EXPECT_EQ(known, listed);
 }
 
+TEST(Config, APluginsConfigurationIsItsOwnAffair) {
+  const auto config = parse_config(
+      R"({"plugins": {"configuration": {"priority-history": {"half_life_s": 60, "x": [1, {}]}, "b": {}}}})");
+  ASSERT_TRUE(config) << config.error().message;
+  EXPECT_EQ(config->plugins.configuration,
+            (std::map<std::string, std::string>{{"priority-history", R"({"half_life_s":60,"x":[1,{}]})"},
+                                                {"b", "{}"}}));
+  for (const char* bad :
+       {R"({"plugins": {"configuration": []}})", R"({"plugins": {"configuration": {"a": 1}}})",
+        R"({"plugins": {"configuration": {"a b": {}}}})"}) {
+    EXPECT_FALSE(parse_config(bad)) << bad;
+  }
+  const std::string long_text(17 * 1024, 'x');
+  const auto refused =
+      parse_config(R"({"plugins": {"configuration": {"a": {"k": ")" + long_text + R"("}}}})");
+  ASSERT_FALSE(refused);
+  EXPECT_NE(refused.error().message.find("plugins.configuration.a"), std::string::npos);
+}
+
 TEST(Config, ReadsEveryKey) {
   const auto config = parse_config(R"({
     // a comment

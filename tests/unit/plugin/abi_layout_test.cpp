@@ -29,7 +29,9 @@ static_assert(offsetof(cw_candidate_view, priority) == 56 && offsetof(cw_candida
 static_assert(offsetof(cw_candidate_view, source) == 80 && sizeof(cw_candidate_view) == 96);
 static_assert(offsetof(cw_statistics, rtt_ns) == 8 && offsetof(cw_statistics, loss_ppm) == 24);
 static_assert(offsetof(cw_statistics, rate_bytes_per_s) == 32 && offsetof(cw_statistics, age_ns) == 48);
-static_assert(sizeof(cw_statistics) == 56 && sizeof(cw_history) == 56 && sizeof(cw_hint) == 16);
+static_assert(sizeof(cw_statistics) == 56 && sizeof(cw_history) == 72 && sizeof(cw_hint) == 16);
+static_assert(offsetof(cw_history, last_used_ago_ns) == 48 && offsetof(cw_history, jitter_ns) == 56 &&
+              offsetof(cw_history, scope) == 68);
 static_assert(offsetof(cw_pair_view, pair_priority) == 16 && offsetof(cw_pair_view, local) == 24);
 static_assert(offsetof(cw_pair_view, hint) == 56 && sizeof(cw_pair_view) == 64);
 static_assert(offsetof(cw_decision, now) == 8 && offsetof(cw_decision, seed) == 24 &&

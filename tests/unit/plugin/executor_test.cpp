@@ -120,7 +120,7 @@ class ThreadedHost : public ::testing::Test {
   }
   Host::PairRanking score(const std::string& peer) {
     std::optional<Host::PairRanking> result;
-    host_->score_paths(peer, {make_path(1, 1), make_path(2, 2)}, Now{},
+    host_->score_paths({peer}, {make_path(1, 1), make_path(2, 2)}, Now{},
                        [&](Host::PairRanking ranking) { result = std::move(ranking); });
     EXPECT_TRUE(control_.run_until([&] { return result.has_value(); }));
     return result.value_or(Host::PairRanking{});
@@ -158,7 +158,7 @@ TEST_F(ThreadedHost, UnloadingDrainsBehindTheCallsUnderWay) {
   ASSERT_TRUE(host_->use({{"plain-c"}}, {}));
   std::vector<std::string> stacks;
   for (int i = 0; i < 20; ++i) {
-    host_->score_paths("peer", {make_path(1, 1)}, Now{},
+    host_->score_paths({"peer"}, {make_path(1, 1)}, Now{},
                        [&](Host::PairRanking ranking) { stacks.push_back(ranking.stack); });
   }
   ASSERT_TRUE(host_->unload("plain-c", {}));
@@ -172,7 +172,7 @@ TEST_F(ThreadedHost, MayEndWithDecisionsUnderWay) {
   ASSERT_TRUE(host_->load(test_plugin("plain-c"), {}));
   ASSERT_TRUE(host_->use({{"plain-c"}}, {}));
   for (int i = 0; i < 20; ++i) {
-    host_->score_paths("peer", {make_path(1, 1)}, Now{},
+    host_->score_paths({"peer"}, {make_path(1, 1)}, Now{},
                        [](Host::PairRanking) { ADD_FAILURE() << "nobody listens"; });
   }
   host_.reset();

@@ -48,7 +48,7 @@ class HostWorld {
   }
   Host::PairRanking score(const std::string& peer, std::vector<path::PathView> paths) {
     std::optional<Host::PairRanking> result;
-    host_->score_paths(peer, std::move(paths), now(), [&](Host::PairRanking r) { result = std::move(r); });
+    host_->score_paths({peer}, std::move(paths), now(), [&](Host::PairRanking r) { result = std::move(r); });
     EXPECT_TRUE(result) << "inline decisions come at once";
     return result.value_or(Host::PairRanking{});
   }

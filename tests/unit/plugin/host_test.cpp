@@ -151,6 +151,32 @@ TEST_F(HostLife, ReasonsAreMadePrintableAndWishesReachTheNode) {
   EXPECT_FALSE(world_.score("veto", {make_path(1, 1), make_path(2, 2)}).scores[0].vetoed) << "all are vetoed";
 }
 
+TEST_F(HostLife, WhatIsNotKnownIsNullAndEachPluginSeesItsOwnConfiguration) {
+  load("moody.so");
+  ASSERT_TRUE(world_.host().use({{"moody", 1000}}, world_.now()));
+  const int before = world_.ranking_changes;
+  world_.host().set_parameters({{"moody", R"({"a":1})"}, {"other", "{}"}});
+  EXPECT_EQ(world_.ranking_changes, before + 1) << "every choice is to be made anew";
+  world_.host().set_parameters({{"moody", R"({"a":1})"}, {"other", "{}"}});
+  EXPECT_EQ(world_.ranking_changes, before + 1);
+
+  auto known = make_path(1, 1);
+  known.history = path::History{.scope = path::History::Scope::near,
+                                .rtt = 20ms,
+                                .jitter = 3ms,
+                                .loss = 0.25,
+                                .rate_bytes_per_s = {},
+                                .samples = 4};
+  known.hint = path::Hint{.score = 1234, .confidence = 5};
+  std::optional<Host::PairRanking> answer;
+  world_.host().score_paths({.name = "show", .tier = FriendTier::friend_node}, {known, make_path(2, 2)},
+                            world_.now(), [&](Host::PairRanking ranking) { answer = std::move(ranking); });
+  ASSERT_TRUE(answer);
+  EXPECT_EQ(answer->scores[0].reason,
+            R"(tier 2 configuration {"a":1} history 20000000 3000000 250000 known 55 scope 2 hint 1234)");
+  EXPECT_EQ(answer->scores[1].reason, R"(tier 2 configuration {"a":1} no history no hint)");
+}
+
 TEST_F(HostLife, ReloadTakesTheFileAnew) {
   const auto file = world_.scratch() / "swap.so";
   std::filesystem::copy_file(test_plugin("plain-c"), file);

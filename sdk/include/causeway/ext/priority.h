@@ -52,7 +52,13 @@ typedef struct cw_statistics {
   int64_t age_ns; /* since it became valid */
 } cw_statistics;
 
-/* What the store remembers of such a path from earlier connections. */
+/* Of which paths a history is. */
+#define CW_HISTORY_SAME \
+  1u /* this one: local network, peer, types, transport, remote address (without port) */
+#define CW_HISTORY_NEAR 2u /* the most alike: another remote address of the same /24 (IPv6: /48) */
+
+/* What the store remembers of such a path. Counts, times and what the averages weigh fade with age: half is
+ * left after each half-life, so what is old is small and ratios hold. */
 typedef struct cw_history {
   uint32_t struct_size;
   uint32_t known;     /* CW_KNOWN_… for the figures below; AGE: last_used_ago_ns */
@@ -61,9 +67,12 @@ typedef struct cw_history {
   int64_t rtt_ns;
   uint32_t loss_ppm;
   uint32_t disconnects;
-  uint64_t rate_bytes_per_s;
-  uint64_t working_time_s;
-  int64_t last_used_ago_ns;
+  uint64_t rate_bytes_per_s; /* the most that it has carried of late */
+  uint64_t working_time_s;   /* for so long it was valid */
+  int64_t last_used_ago_ns;  /* since it was valid last; 0: it is */
+  int64_t jitter_ns;
+  uint32_t samples; /* measurements that rtt, jitter and loss rest on */
+  uint32_t scope;   /* CW_HISTORY_… */
 } cw_history;
 
 /* The address server's opinion of such paths, from all nodes. */
