@@ -5,6 +5,7 @@
 #include <map>
 #include <optional>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "base/time.hpp"
@@ -19,6 +20,10 @@ namespace causeway::path {
 /// must not make orders flap.
 class OwnOrder {
  public:
+  OwnOrder() = default;
+  /// To go on from this one.
+  explicit OwnOrder(std::vector<std::uint32_t> ids) : ids_(std::move(ids)) {}
+
   /// Path ids, best first; vetoed ones last.
   const std::vector<std::uint32_t>& update(std::span<const Contender> contenders);
   const std::vector<std::uint32_t>& ids() const { return ids_; }

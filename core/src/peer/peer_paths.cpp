@@ -63,56 +63,43 @@ void PeerPaths::on_data_lost(ice::PairId pair, SteadyTime now) {
   entry->stats.on_disconnect();
 }
 
-path::Selection PeerPaths::reselect(ice::Role role, const ice::Agent& agent, SteadyTime now) {
-  std::vector<path::Contender> contenders;
-  for (const auto& [pair, entry] : entries_) {
-    if (!entry.is_valid || entry.is_dead) continue;
-    const auto view = agent.pair(pair);
-    const bool is_watched = is_watched_ && pair == selected_;
-    contenders.push_back({.id = number(pair),
-                          .pair_priority = view ? view->priority : 0,
-                          .score = entry.score.score,
-                          .vetoed = entry.score.vetoed,
-                          .losses_in_a_row = is_watched ? 0 : entry.stats.losses_in_a_row()});
-  }
-  for (path::Contender& contender : contenders) {
-    const Entry& entry = *find(ice::PairId{contender.id});
-    if (entry.deaths < 2 || now - entry.died_at >= kDeathsForgotten) continue;
-    contender.not_before =
-        entry.died_at + kRehabilitation * (1 << std::min(entry.deaths - 2, kMostDoublings));
-  }
-  own_order_.update(contenders);
+path::PathChooser::Input PeerPaths::choice(ice::Role role, const ice::Agent& agent, SteadyTime now) const {
+  path::PathChooser::Input input{.role = role,
+                                 .contenders = {},
+                                 .dead = {},
+                                 .nominated = {},
+                                 .connected_since = connected_since_,
+                                 .is_watched = is_watched_};
+  if (nominated_) input.nominated = number(*nominated_);
   const auto named = named_pairs(agent);
   const auto peer_places = opinion_.places(named, now);
-  for (path::Contender& contender : contenders) {
-    contender.own_place = own_order_.place_of(contender.id).value_or(0);
-    contender.peer_withdrew = std::any_of(named.begin(), named.end(), [&](const auto& pair) {
-      return pair.id == contender.id && opinion_.has_withdrawn(pair);
+  for (const auto& [pair, entry] : entries_) {
+    if (entry.is_dead) input.dead.push_back(number(pair));
+    if (!entry.is_valid || entry.is_dead) continue;
+    const auto view = agent.pair(pair);
+    path::Contender& contender =
+        input.contenders.emplace_back(path::Contender{.id = number(pair),
+                                                      .pair_priority = view ? view->priority : 0,
+                                                      .score = entry.score.score,
+                                                      .vetoed = entry.score.vetoed,
+                                                      .losses_in_a_row = entry.stats.losses_in_a_row()});
+    if (entry.deaths >= 2 && now - entry.died_at < kDeathsForgotten) {
+      contender.not_before =
+          entry.died_at + kRehabilitation * (1 << std::min(entry.deaths - 2, kMostDoublings));
+    }
+    contender.peer_withdrew = std::any_of(named.begin(), named.end(), [&](const auto& our) {
+      return our.id == contender.id && opinion_.has_withdrawn(our);
     });
     if (const auto at = peer_places.find(contender.id); at != peer_places.end()) {
       contender.peer_place = at->second.place;
       contender.peer_vetoed = at->second.vetoed;
     }
   }
-  path::SelectorInput input{.role = role,
-                            .contenders = contenders,
-                            .selected = {},
-                            .nominated = {},
-                            .selected_since = selected_since_};
-  if (selected_) input.selected = number(*selected_);
-  if (nominated_) input.nominated = number(*nominated_);
-  path::Selection selection = path::select_path(input, connected_since_, now);
-  if (selection.changed) {
-    const Entry* left = selected_ ? find(*selected_) : nullptr;
-    if (left && left->is_dead && selection.path) selection.reason = path::SwitchReason::data_lost;
-    selected_ = selection.path ? std::optional{ice::PairId{*selection.path}} : std::nullopt;
-    selected_since_ = now;
-    reason_ = selection.reason;
-  }
-  is_selected_withdrawn_ = std::any_of(contenders.begin(), contenders.end(), [&](const auto& contender) {
-    return selected_ == ice::PairId{contender.id} && contender.peer_withdrew;
-  });
-  return selection;
+  return input;
+}
+
+path::Selection PeerPaths::choose(path::PathChooser::Input input, SteadyTime now) {
+  return chooser_.choose(std::move(input), now);
 }
 
 std::size_t PeerPaths::valid_count() const {
@@ -153,7 +140,7 @@ std::vector<path::OrderedPair> PeerPaths::order_to_tell(const ice::Agent& agent)
     if (view->local.address.address.family() != view->remote.address.address.family()) return;
     pairs.push_back({view->local.address, view->remote.address, vetoed});
   };
-  for (const std::uint32_t id : own_order_.ids()) {
+  for (const std::uint32_t id : own_order().ids()) {
     const Entry* entry = find(ice::PairId{id});
     add(ice::PairId{id}, entry && entry->score.vetoed);
   }
@@ -174,7 +161,7 @@ std::vector<path::PathView> PeerPaths::views(const ice::Agent& agent) const {
                      .pair_priority = view->priority,
                      .measured = entry.stats.measurements(),
                      .since = entry.valid_since,
-                     .is_selected = selected_ == pair});
+                     .is_selected = selected() == pair});
   }
   return views;
 }

@@ -8,6 +8,7 @@
 #include "base/time.hpp"
 #include "ice/agent.hpp"
 #include "path/orders.hpp"
+#include "path/path_chooser.hpp"
 #include "path/path_mtu.hpp"
 #include "path/path_selector.hpp"
 #include "path/path_stats.hpp"
@@ -15,7 +16,7 @@
 namespace causeway::peer {
 
 /// All paths of one peer: what ICE says is valid, what was measured of each, how the priority stack scores
-/// them, and which one is selected. It decides by path::select_path(); the peer acts. Control thread.
+/// them, and which one is selected. It decides by path::PathChooser; the peer acts. Control thread.
 class PeerPaths {
  public:
   struct Entry {
@@ -44,15 +45,24 @@ class PeerPaths {
   /// Its losses do not tell whether it is to be left: somebody who knows better does. Others are told by ICE.
   void set_watched(bool is_watched) { is_watched_ = is_watched; }
 
-  /// Re-decides; afterwards selected() is what the returned selection says.
-  path::Selection reselect(ice::Role role, const ice::Agent& agent, SteadyTime now);
+  /// What there is to choose from.
+  path::PathChooser::Input choice(ice::Role role, const ice::Agent& agent, SteadyTime now) const;
+  /// Re-decides by choice(); afterwards selected() is what the returned selection says.
+  path::Selection choose(path::PathChooser::Input input, SteadyTime now);
+  path::Selection reselect(ice::Role role, const ice::Agent& agent, SteadyTime now) {
+    return choose(choice(role, agent, now), now);
+  }
 
-  std::optional<ice::PairId> selected() const { return selected_; }
-  /// The peer left the network of the selected path, as of the last reselect().
-  bool is_selected_withdrawn() const { return is_selected_withdrawn_; }
+  std::optional<ice::PairId> selected() const {
+    const auto selected = chooser_.selected();
+    return selected ? std::optional{ice::PairId{*selected}} : std::nullopt;
+  }
+  /// The peer left the network of the selected path, as of the last choice.
+  bool is_selected_withdrawn() const { return chooser_.is_selected_withdrawn(); }
   std::optional<ice::PairId> nominated() const { return nominated_; }
-  std::optional<SteadyTime> selected_since() const { return selected_since_; }
-  path::SwitchReason reason() const { return reason_; }
+  std::optional<SteadyTime> selected_since() const { return chooser_.selected_since(); }
+  path::SwitchReason reason() const { return chooser_.reason(); }
+  const path::PathChooser& chooser() const { return chooser_; }
   std::size_t valid_count() const;
   const Entry* find(ice::PairId pair) const;
   Entry* find(ice::PairId pair);
@@ -62,7 +72,7 @@ class PeerPaths {
   const std::map<ice::PairId, Entry>& entries() const { return entries_; }
   path::PeerOpinion& opinion() { return opinion_; }
   const path::PeerOpinion& opinion() const { return opinion_; }
-  const path::OwnOrder& own_order() const { return own_order_; }
+  const path::OwnOrder& own_order() const { return chooser_.own_order(); }
   /// Valid ones by the two addresses that both ends know, as orders name them.
   std::vector<path::PeerOpinion::OurPair> named_pairs(const ice::Agent& agent) const;
   /// What we tell the peer of them.
@@ -72,13 +82,9 @@ class PeerPaths {
 
  private:
   std::map<ice::PairId, Entry> entries_;
-  std::optional<ice::PairId> selected_;
-  bool is_selected_withdrawn_ = false;
+  path::PathChooser chooser_;
   std::optional<ice::PairId> nominated_;
-  std::optional<SteadyTime> selected_since_;
   std::optional<SteadyTime> connected_since_;
-  path::SwitchReason reason_ = path::SwitchReason::none;
-  path::OwnOrder own_order_;
   path::PeerOpinion opinion_;
   bool is_watched_ = false;
 };
