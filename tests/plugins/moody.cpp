@@ -47,6 +47,10 @@ class Moody final : public PriorityPlugin {
       ScoreOutput out(scores, i);
       out.score(mood == "range" ? 5'000'000 : 1000 - static_cast<std::int64_t>(pairs.get(i).id));
       if (mood == "veto" || (mood == "veto-first" && i == 0)) out.veto();
+      if (mood == "interface") {
+        out.reason(view(read(pairs.get(i).local).interface_name));
+        continue;
+      }
       out.reason(mood == "garbage" ? std::string_view("a\xff\nb", 4) : "moody");
       if (mood == "show") out.reason(shown(decision, pairs.get(i)));
       if (mood == "again") out.ask_again_after(200'000'000);

@@ -92,6 +92,10 @@ void Host::score_paths(const RankedPeer& peer, std::vector<path::PathView> paths
 }
 
 void Host::set_bases(std::vector<BaseView> bases, Now now) {
+  InterfaceNames names;
+  for (const BaseView& base : bases)
+    names.emplace(base.base, base.interface);
+  state_->interfaces = std::make_shared<const InterfaceNames>(std::move(names));
   state_->bases = std::move(bases);
   for (const LoadedPtr& plugin : std::vector(state_->rows)) {
     if (plugin->state == InstanceState::active && plugin->kind != Kind::priority)

@@ -73,6 +73,7 @@ void Host::State::rank_candidates(std::vector<ice::Candidate> candidates, Now no
   auto question = std::make_shared<Question>();
   question->candidates = std::move(candidates);
   question->input = {.now = now, .seed = options.seed + ++decisions};
+  question->input.interfaces = interfaces;
   question->layers = stack;
   question->done = std::move(done);
 
@@ -120,7 +121,8 @@ void Host::State::score_paths(const RankedPeer& peer, std::vector<path::PathView
                       .seed = options.seed + ++decisions,
                       .peer = peer.name,
                       .configuration = {},
-                      .tier = peer.tier};
+                      .tier = peer.tier,
+                      .interfaces = interfaces};
   const std::weak_ptr<State> weak = weak_from_this();
   // By the decision's own copy: a layer that fails at once changes the stack while this goes on.
   for (std::size_t i = 0; i < decision->layers.size(); ++i) {

@@ -147,6 +147,7 @@ struct Host::State : std::enable_shared_from_this<Host::State> {
   std::map<std::string, std::uint32_t> generations;
   std::uint32_t last_number = 0;
   std::vector<BaseView> bases;
+  std::shared_ptr<const InterfaceNames> interfaces;  ///< of `bases`, as decisions borrow it
   SourceConfiguration configuration;
   std::map<std::string, std::string> parameters;  ///< by plugin
   std::uint64_t decisions = 0;                    ///< each gets a seed of its own

@@ -15,7 +15,7 @@ constexpr std::size_t kMaxReasonBytes = 160;
 constexpr Duration kSoonestAskAgain = 50ms;
 constexpr Duration kLatestAskAgain = 1h;
 
-cw_candidate_view view_of(const ice::Candidate& candidate) {
+cw_candidate_view view_of(const ice::Candidate& candidate, const DecisionInput& input) {
   cw_candidate_view view{};
   view.struct_size = sizeof view;
   view.type = static_cast<std::uint32_t>(candidate.type);
@@ -26,6 +26,10 @@ cw_candidate_view view_of(const ice::Candidate& candidate) {
   view.priority = candidate.priority;
   view.foundation = to_c(candidate.foundation);
   view.source = to_c(candidate.source);
+  if (candidate.base != net::BaseId::none && input.interfaces) {
+    const auto at = input.interfaces->find(candidate.base);
+    if (at != input.interfaces->end()) view.interface_name = to_c(at->second);
+  }
   return view;
 }
 static_assert(static_cast<std::uint32_t>(ice::CandidateType::relayed) == CW_CANDIDATE_RELAYED);
@@ -154,7 +158,7 @@ RankAnswer ask_ranks(Instance& instance, const DecisionInput& input,
   std::vector<cw_candidate_view> views;
   views.reserve(candidates.size());
   for (const ice::Candidate& candidate : candidates)
-    views.push_back(view_of(candidate));
+    views.push_back(view_of(candidate, input));
   std::vector<cw_candidate_rank> ranks(candidates.size(), {sizeof(cw_candidate_rank), 0});
 
   const cw_decision decision = decision_of(input);
@@ -190,7 +194,7 @@ ScoreAnswer ask_scores(Instance& instance, const DecisionInput& input,
   for (std::size_t i = 0; i < paths.size(); ++i) {
     const path::PathView& path = paths[i];
     const Views& view = views.emplace_back(
-        Views{view_of(path.local), view_of(path.remote), statistics_of(path, input.now),
+        Views{view_of(path.local, input), view_of(path.remote, input), statistics_of(path, input.now),
               history_of(path.history.value_or(path::History{})), hint_of(path.hint.value_or(path::Hint{}))});
     cw_pair_view pair{};
     pair.struct_size = sizeof pair;

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <map>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -11,6 +13,9 @@
 
 namespace causeway::plugin {
 
+/// Of the NIC of each base.
+using InterfaceNames = std::map<net::BaseId, std::string>;
+
 /// What a decision is made in, besides the candidates or pairs.
 struct DecisionInput {
   Now now;
@@ -18,6 +23,7 @@ struct DecisionInput {
   std::string peer = {};
   std::string configuration = {};  ///< this plugin's
   FriendTier tier = FriendTier::unknown;
+  std::shared_ptr<const InterfaceNames> interfaces = {};  ///< null: none is known
 };
 
 struct RankAnswer {

@@ -77,7 +77,7 @@ typedef struct cw_host_timer {
    * same `timer`, an id of the plugin's choice below CW_MAX_TIMERS (others: CW_ERROR_LIMIT). Gone with the
    * instance. [plugin-thread] */
   cw_status (*set)(const cw_host* host, uint32_t timer, int64_t steady_ns);
-  /* No on_timer(timer) comes unless it is on its way already. Unknown ids are fine. [plugin-thread] */
+  /* No on_timer(timer) comes unless it is on its way already. Unknown ids are fine: CW_OK. [plugin-thread] */
   cw_status (*cancel)(const cw_host* host, uint32_t timer);
 } cw_host_timer;
 

@@ -9,6 +9,9 @@
  * behaviour.
  *  - Text is UTF-8 with a length, not terminated. Pointers are borrowed for the duration of the call that
  * passes them unless their comment says otherwise.
+ *  - Numbers that name something (kinds, types, states, bits) may be of a later version: what a reader does
+ * not know it treats as "something else", never as an error. Fields named `reserved` are 0 and not looked at.
+ *  - What has no "since" in its comment is there since ABI 1.0.
  */
 
 #include <stdint.h>
@@ -39,14 +42,15 @@ typedef struct cw_string {
   { (literal), sizeof(literal) - 1 }
 
 /* Element i is at (const char*)data + i * stride. The stride is the maker's sizeof, so arrays of sized
- * structs can grow too: index by stride, never by sizeof. */
+ * structs can grow too: index by stride, never by sizeof. `data` may be NULL when count is 0. */
 typedef struct cw_array {
   const void* data;
   uint32_t count;
   uint32_t stride;
 } cw_array;
 
-/* The same, to be filled by the callee. The caller has zeroed the elements and set each struct_size. */
+/* The same, to be filled by the callee. The caller has zeroed the elements and set each struct_size, which
+ * the callee leaves as it is; it writes no byte of an element beyond that. */
 typedef struct cw_mutable_array {
   void* data;
   uint32_t count;

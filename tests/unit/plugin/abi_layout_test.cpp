@@ -26,7 +26,7 @@ static_assert(offsetof(cw_host, host_data) == 8 && offsetof(cw_host, get_extensi
 
 static_assert(offsetof(cw_candidate_view, address) == 16 && offsetof(cw_candidate_view, base_address) == 36);
 static_assert(offsetof(cw_candidate_view, priority) == 56 && offsetof(cw_candidate_view, foundation) == 64);
-static_assert(offsetof(cw_candidate_view, source) == 80 && sizeof(cw_candidate_view) == 96);
+static_assert(offsetof(cw_candidate_view, source) == 80 && sizeof(cw_candidate_view) == 112);
 static_assert(offsetof(cw_statistics, rtt_ns) == 8 && offsetof(cw_statistics, loss_ppm) == 24);
 static_assert(offsetof(cw_statistics, rate_bytes_per_s) == 32 && offsetof(cw_statistics, age_ns) == 48);
 static_assert(sizeof(cw_statistics) == 56 && sizeof(cw_history) == 72 && sizeof(cw_hint) == 16);

@@ -48,11 +48,14 @@ typedef struct cw_host_candidates {
   uint32_t struct_size;
   uint32_t reserved;
   /* `base` is seen as `address` from outside; `type` is CW_CANDIDATE_SERVER_REFLEXIVE (mapped) or
-   * CW_CANDIDATE_RELAYED. Telling it twice is harmless. CW_ERROR_LIMIT: 64 of this instance are held. */
+   * CW_CANDIDATE_RELAYED. Telling it twice is harmless; what is told of a base that is gone is ignored.
+   * CW_ERROR_LIMIT: 64 of this instance are held. CW_ERROR_INVALID_ARGUMENT: another type, port 0, or not an
+   * address that peers could send to. `address` is copied. */
   cw_status (*found)(const cw_host* host, uint32_t base, uint32_t type, const cw_address* address);
   /* That is over. Unknown ones are ignored. */
   cw_status (*lost)(const cw_host* host, uint32_t base, const cw_address* address);
-  /* Everything was tried once since the last change of bases or configuration. */
+  /* Everything was tried once since the last change of bases or configuration. After a reload, what the
+   * earlier generation had found and this one has not is withdrawn then. */
   cw_status (*done)(const cw_host* host);
 } cw_host_candidates;
 

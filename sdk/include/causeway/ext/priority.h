@@ -28,10 +28,12 @@ typedef struct cw_candidate_view {
   uint32_t priority;       /* signalled; 0: none yet */
   uint32_t reserved;
   cw_string foundation;
-  cw_string source; /* "host", "user" or a plugin's id; empty for remote candidates */
+  cw_string source;         /* "host", "user" or a plugin's id; empty for remote candidates */
+  cw_string interface_name; /* of the NIC that `base` is on; empty for remote candidates, or not known */
 } cw_candidate_view;
 
-/* Measurements of one path while it stands. Only figures whose bit is set in `known` mean anything. */
+/* Measurements of one path while it stands. Only figures whose bit is set in `known` mean anything. Durations
+ * of measurements are 0 to an hour, shares 0 to 1,000,000 ppm, ages never negative. */
 #define CW_KNOWN_RTT 0x01u
 #define CW_KNOWN_JITTER 0x02u
 #define CW_KNOWN_LOSS 0x04u
@@ -109,13 +111,15 @@ typedef struct cw_decision {
   cw_now now;
   uint64_t seed;           /* for tie-breaks and exploration: the only randomness allowed here */
   cw_string peer;          /* its name; empty when candidates are ranked */
-  cw_string configuration; /* this plugin's JSON object from the configuration; empty: none */
+  cw_string configuration; /* this plugin's JSON object of the node's configuration; empty: none */
 } cw_decision;
 
 typedef struct cw_candidate_rank {
   uint32_t struct_size;
   uint32_t priority; /* 1..CW_MAX_CANDIDATE_PRIORITY, different for each candidate if possible */
 } cw_candidate_rank;
+
+#define CW_MIN_REASON_CAPACITY 64u
 
 typedef struct cw_pair_score {
   uint32_t struct_size;
@@ -124,8 +128,8 @@ typedef struct cw_pair_score {
   int64_t ask_again_after_ns; /* 0: no wish. The host takes the smallest, and bounds it. */
   uint32_t multipath_weight;  /* share of the traffic per mille when several paths are used; 0: no opinion */
   uint32_t reason_size;       /* bytes written to `reason`, at most `reason_capacity` */
-  char* reason;               /* the host's buffer: why this score, UTF-8, for people */
-  uint32_t reason_capacity;
+  char* reason;               /* the host's buffer: why this score, UTF-8, for people; never NULL */
+  uint32_t reason_capacity;   /* at least CW_MIN_REASON_CAPACITY */
   uint32_t reserved;
 } cw_pair_score;
 
