@@ -206,6 +206,17 @@ stop_all() {
   done
 }
 
+# run_rows FUNCTION...: each is a case with namespaces and files of its own; then the summary. A function that makes the
+# world for them all, $row_world, calls "$row_function".
+run_rows() {
+  for row_function in "$@"; do
+    run_case "${row_world:-$row_function}" "${row_function//_/ }"
+    lab_delete_namespaces
+    find "$lab_dir" -mindepth 1 -maxdepth 1 ! -name pids ! -name log -exec rm -rf {} +
+  done
+  end_cases
+}
+
 # cpu_seconds NAME: user and system time of a process so far.
 cpu_seconds() {
   sed 's/.*) //' "/proc/$(pid_of "$1")/stat" |

@@ -355,9 +355,5 @@ rows=(
   garbage_on_udp garbage_on_tls
 )
 (($# == 0)) || rows=("$@")
-for row_function in "${rows[@]}"; do
-  run_case row "${row_function//_/ }"
-  lab_delete_namespaces
-  find "$lab_dir" -mindepth 1 -maxdepth 1 ! -name pids ! -name log -exec rm -rf {} +
-done
-end_cases
+row_world=row
+run_rows "${rows[@]}"

@@ -114,9 +114,4 @@ temporary_addresses() {
 
 rows=(ipv6_only_at_both_sides both_families_at_both_sides ipv4_only_at_one_side temporary_addresses)
 (($# == 0)) || rows=("$@")
-for row_function in "${rows[@]}"; do
-  run_case "$row_function" "${row_function//_/ }"
-  lab_delete_namespaces
-  find "$lab_dir" -mindepth 1 -maxdepth 1 ! -name pids ! -name log -exec rm -rf {} +
-done
-end_cases
+run_rows "${rows[@]}"

@@ -164,9 +164,4 @@ nothing_at_all() {
 
 rows=(full_cone address_restricted port_restricted symmetric behind_two_nats udp_blocked plain_servers liars relay nothing_at_all)
 (($# == 0)) || rows=("$@")
-for row_function in "${rows[@]}"; do
-  run_case "$row_function" "${row_function//_/ }"
-  lab_delete_namespaces
-  find "$lab_dir" -mindepth 1 -maxdepth 1 ! -name pids ! -name log -exec rm -rf {} +
-done
-end_cases
+run_rows "${rows[@]}"

@@ -84,9 +84,4 @@ udp_comes_back() {
 
 rows=(symmetric_becomes_cone udp_comes_back)
 (($# == 0)) || rows=("$@")
-for row_function in "${rows[@]}"; do
-  run_case "$row_function" "${row_function//_/ }"
-  lab_delete_namespaces
-  find "$lab_dir" -mindepth 1 -maxdepth 1 ! -name pids ! -name log -exec rm -rf {} +
-done
-end_cases
+run_rows "${rows[@]}"

@@ -66,9 +66,4 @@ rows=(
   symmetric_and_port_restricted symmetric_twice udp_blocked ipv6
 )
 (($# == 0)) || rows=("$@")
-for row_function in "${rows[@]}"; do
-  run_case "$row_function" "${row_function//_/ }"
-  lab_delete_namespaces
-  find "$lab_dir" -mindepth 1 -maxdepth 1 ! -name pids ! -name log -exec rm -rf {} +
-done
-end_cases
+run_rows "${rows[@]}"
