@@ -29,6 +29,7 @@ enum class FriendTier : std::uint8_t { unknown, other, friend_node };
 struct RankedPeer {
   std::string name;
   FriendTier tier = FriendTier::unknown;
+  std::optional<std::uint64_t> seed = {};  ///< of the decision: recorded, or to be; nullopt: the host's choice
 };
 
 /// One row of `causeway plugins`.

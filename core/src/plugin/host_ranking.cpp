@@ -118,7 +118,7 @@ void Host::State::score_paths(const RankedPeer& peer, std::vector<path::PathView
   if (decision->pending == 0) return finish(*decision);
 
   DecisionInput input{.now = now,
-                      .seed = options.seed + ++decisions,
+                      .seed = peer.seed.value_or(options.seed + ++decisions),
                       .peer = peer.name,
                       .configuration = {},
                       .tier = peer.tier,
