@@ -9,7 +9,9 @@
 #include "base/time.hpp"
 #include "ice/agent.hpp"
 #include "path/path.hpp"
+#include "path/path_chooser.hpp"
 #include "path/switch_reason.hpp"
+#include "plugin/host.hpp"
 
 /// Traces of what a node knew of its paths, and what any algorithm would have made of them: docs/replay.md.
 namespace causeway::replay {
@@ -27,6 +29,7 @@ struct Truth {
 /// One pair in one step. `view.is_selected` is for recorders: in a replay it is what the replay selected.
 struct Pair {
   path::PathView view;
+  std::string interface;  ///< the NIC of the local candidate's base; empty: not known
   /// ICE calls it valid, so that it is scored and may be chosen. False: only its truth is told.
   bool is_warm = true;
   // What the selection weighs besides scores, as path::Contender has it.
@@ -37,10 +40,14 @@ struct Pair {
   bool peer_vetoed = false;
   bool peer_withdrew = false;
   std::optional<Truth> truth = {};
+  /// Of `begin`: the score that it had.
+  std::int64_t score = 0;
+  bool vetoed = false;
 };
 
 enum class StepKind : std::uint8_t {
   second,  ///< the stack scores all warm pairs, its answer counts at once, a choice is made
+  begin,   ///< recording began in mid-life of a connection: what stood at this moment
   score,   ///< a daemon asked its stack about all warm pairs
   scored,  ///< the answer to the newest question arrived; a `choose` of the same moment follows
   choose,  ///< a choice was due: of the views only `id` and `pair_priority` are told
@@ -54,8 +61,8 @@ struct Step {
   Now now{};
   std::uint64_t seed = 0;  ///< of the decision
   std::string peer;
-  std::uint32_t friend_tier = 0;  ///< CW_TIER_…
-  std::vector<Pair> pairs;        ///< all of the peer, in rising order of their ids
+  plugin::FriendTier tier = plugin::FriendTier::unknown;
+  std::vector<Pair> pairs;  ///< all of the peer, in rising order of their ids
 
   // What the selection weighs besides the pairs. A generated trace may leave it as it is.
   ice::Role role = ice::Role::controlling;
@@ -69,7 +76,9 @@ struct Step {
     path::SwitchReason reason = path::SwitchReason::none;
     friend bool operator==(const Chosen&, const Chosen&) = default;
   };
-  std::optional<Chosen> chosen = {};  ///< of `choose`: what the daemon did
+  std::optional<Chosen> chosen = {};          ///< of `choose`: what the daemon did
+  std::string scored_by;                      ///< of `scored`: the layers that answered
+  path::PathChooser::Standing standing = {};  ///< of `begin`
 };
 
 /// One layer of the stack that a recording began with.
