@@ -152,7 +152,7 @@ TEST_F(HostLife, ReasonsAreMadePrintableAndWishesReachTheNode) {
 }
 
 TEST_F(HostLife, WhatIsNotKnownIsNullAndEachPluginSeesItsOwnConfiguration) {
-  load("moody.so");
+  load("moody");
   ASSERT_TRUE(world_.host().use({{"moody", 1000}}, world_.now()));
   const int before = world_.ranking_changes;
   world_.host().set_parameters({{"moody", R"({"a":1})"}, {"other", "{}"}});
