@@ -3,7 +3,6 @@
 #include <arpa/inet.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cstring>
 
 #include "text.hpp"
@@ -21,34 +20,12 @@ bool is_mapped_v4(const cw_address& address) {
 
 }  // namespace
 
-std::optional<cw_address> parse_address(std::string_view text) {
-  const auto colon = text.rfind(':');
-  if (colon == std::string_view::npos) return std::nullopt;
-  const std::string_view digits = text.substr(colon + 1);
-  cw_address address{};
-  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), address.port);
-  if (error != std::errc() || end != digits.data() + digits.size() || address.port == 0) return std::nullopt;
-  std::string_view host = text.substr(0, colon);
-  const bool is_v6 = host.size() > 2 && host.front() == '[' && host.back() == ']';
-  if (is_v6) host = host.substr(1, host.size() - 2);
-  address.family = is_v6 ? 6 : 4;
-  if (::inet_pton(is_v6 ? AF_INET6 : AF_INET, std::string(host).c_str(), address.octets) != 1)
-    return std::nullopt;
-  return address;
-}
-
 std::string to_text(const cw_address& address) {
   if (address.family != 4 && address.family != 6) return "none";
   char text[INET6_ADDRSTRLEN] = {};
   ::inet_ntop(address.family == 6 ? AF_INET6 : AF_INET, address.octets, text, sizeof text);
   const std::string port = std::to_string(address.port);
   return address.family == 6 ? concat({"[", text, "]:", port}) : concat({text, ":", port});
-}
-
-bool is_same(const cw_address& a, const cw_address& b) { return a.port == b.port && is_same_ip(a, b); }
-
-bool is_same_ip(const cw_address& a, const cw_address& b) {
-  return a.family == b.family && std::memcmp(a.octets, b.octets, sizeof a.octets) == 0;
 }
 
 cw_address without_port(const cw_address& address) {

@@ -1,19 +1,17 @@
 #pragma once
 
-#include <optional>
 #include <string>
-#include <string_view>
 
-#include "causeway/types.h"
+#include "causeway/cpp/address.hpp"
 
 namespace transport_turn {
 
-/// "198.51.100.7:3478" or "[2001:db8::1]:3478".
-std::optional<cw_address> parse_address(std::string_view text);
+using causeway_sdk::is_same;
+using causeway_sdk::is_same_ip;
+using causeway_sdk::parse_address;
+
 std::string to_text(const cw_address& address);
 
-bool is_same(const cw_address& a, const cw_address& b);
-bool is_same_ip(const cw_address& a, const cw_address& b);
 /// The same address with port 0: what a permission is for (RFC 8656 §9).
 cw_address without_port(const cw_address& address);
 

@@ -19,6 +19,9 @@ namespace transport_turn::test {
 
 inline cw_address at(const char* text) { return *parse_address(text); }
 
+/// A peer of whoever asks.
+inline const cw_address kBob = at("198.51.100.77:4500");
+
 inline std::uint16_t read16(const Bytes& bytes, std::size_t offset) {
   return static_cast<std::uint16_t>(bytes[offset] << 8 | bytes[offset + 1]);
 }
