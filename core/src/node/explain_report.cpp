@@ -94,6 +94,11 @@ std::string why_not_usable(const ice::PairView& pair, const peer::PeerPaths::Ent
   return "";
 }
 
+Json nothing_measured() {
+  return {{"rtt_ms", nullptr},  {"jitter_ms", nullptr}, {"loss", nullptr},         {"score", nullptr},
+          {"score_reason", ""}, {"vetoed", false},      {"layers", Json::array()}, {"would_take", ""}};
+}
+
 Json pair_report(const peer::Peer& peer, const ice::PairView& pair, Now now) {
   const auto* entry = peer.paths().find(pair.id);
   Json row{{"local", pair.local.base_address.to_string()},
@@ -104,15 +109,8 @@ Json pair_report(const peer::Peer& peer, const ice::PairView& pair, Now now) {
            {"valid", pair.is_valid},
            {"selected", peer.paths().selected() == pair.id},
            {"nominated", pair.is_nominated},
-           {"priority", pair.priority},
-           {"rtt_ms", nullptr},
-           {"jitter_ms", nullptr},
-           {"loss", nullptr},
-           {"score", nullptr},
-           {"score_reason", ""},
-           {"vetoed", false},
-           {"layers", Json::array()},
-           {"would_take", ""}};
+           {"priority", pair.priority}};
+  row.update(nothing_measured());
   if (entry) {
     const auto& measured = entry->stats.measurements();
     row["rtt_ms"] = milliseconds(measured.rtt);
@@ -168,24 +166,17 @@ Json configured_route(const peer::Peer& peer, const peer::LocalBases& bases) {
   const auto& path = peer.data_path();
   if (!path) return Json::array();
   const auto base = bases.find(path->base);
-  return Json::array(
-      {{{"local", base == bases.end() ? Json(nullptr) : Json(base->second.address.to_string())},
-        {"remote", path->remote.to_string()},
-        {"local_type", "host"},
-        {"remote_type", "host"},
-        {"state", "configured"},
-        {"valid", true},
-        {"selected", true},
-        {"nominated", false},
-        {"priority", nullptr},
-        {"rtt_ms", nullptr},
-        {"jitter_ms", nullptr},
-        {"loss", nullptr},
-        {"score", nullptr},
-        {"score_reason", ""},
-        {"vetoed", false},
-        {"layers", Json::array()},
-        {"would_take", ""}}});
+  Json row{{"local", base == bases.end() ? Json(nullptr) : Json(base->second.address.to_string())},
+           {"remote", path->remote.to_string()},
+           {"local_type", "host"},
+           {"remote_type", "host"},
+           {"state", "configured"},
+           {"valid", true},
+           {"selected", true},
+           {"nominated", false},
+           {"priority", nullptr}};
+  row.update(nothing_measured());
+  return Json::array({std::move(row)});
 }
 
 /// What would change the choice as a whole.
