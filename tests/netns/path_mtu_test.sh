@@ -96,6 +96,13 @@ underlay() {
   ok "path MTU $(peer alice bob .path.mtu)"
   nodes_end
 }
+# Of the transfer under way.
+ten_more_megabytes() {
+  local before
+  before=$(link_bytes client2 cw0 rx)
+  has_ten_more() { (($(link_bytes client2 cw0 rx) > before + 10000000)); }
+  wait_until 10 "10 MB more arrive" has_ten_more
+}
 # decrease silent|honest
 decrease() {
   middle 1500
@@ -103,10 +110,10 @@ decrease() {
   nodes_begin
   wait_until 5 "both ends know the path carries 1500 bytes" path_mtu_is 1500
   transfer_begin 10000000
-  sleep 1
+  ten_more_megabytes
   middle 1400
   wait_until 3 "both ends know the path carries 1400 bytes" path_mtu_is 1400
-  sleep 1
+  ten_more_megabytes
   middle 1280
   wait_until 3 "both ends know the path carries 1280 bytes" path_mtu_is 1280
   transfer_end "1500, 1400, 1280 in mid-life, $1 routers"
