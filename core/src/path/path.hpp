@@ -38,7 +38,7 @@ struct History {
   double successes = 0, failures = 0;
   double disconnects = 0;
   Duration working_time{};
-  Duration last_used_ago{};
+  Duration last_used_ago{};  ///< max(): it never worked
   friend bool operator==(const History&, const History&) = default;
 };
 

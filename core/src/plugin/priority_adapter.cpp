@@ -82,8 +82,11 @@ cw_history history_of(const path::History& history) {
   cw_history out{};
   out.struct_size = sizeof out;
   out.scope = static_cast<std::uint32_t>(history.scope);
-  out.known = CW_KNOWN_AGE | CW_KNOWN_DISCONNECTS;
-  out.last_used_ago_ns = std::max<std::int64_t>(0, history.last_used_ago.count());
+  out.known = CW_KNOWN_DISCONNECTS;
+  if (history.last_used_ago != Duration::max()) {
+    out.known |= CW_KNOWN_AGE;
+    out.last_used_ago_ns = std::max<std::int64_t>(0, history.last_used_ago.count());
+  }
   out.disconnects = whole(history.disconnects);
   out.successes = whole(history.successes);
   out.failures = whole(history.failures);

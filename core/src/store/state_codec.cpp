@@ -9,78 +9,12 @@
 #include "protocol/messages.hpp"
 #include "protocol/name.hpp"
 #include "protocol/virtual_address6.hpp"
+#include "store/object_reader.hpp"
 
 namespace causeway::store {
 namespace {
 
 using Json = nlohmann::json;
-
-/// Thrown inside this file only: a member that is not as we write it.
-struct BadMember {
-  std::string name;
-};
-
-/// Reads the members of one object and notices those that nobody asked for.
-class ObjectReader {
- public:
-  explicit ObjectReader(const Json& object, std::string_view what) : object_(object) {
-    if (!object.is_object()) throw BadMember{std::string(what)};
-  }
-  const Json& member(const char* name) {
-    const auto found = object_.find(name);
-    if (found == object_.end()) throw BadMember{name};
-    ++read_;
-    return *found;
-  }
-  /// A member that earlier versions did not write; null when it is not there.
-  const Json* newer_member(const char* name) {
-    const auto found = object_.find(name);
-    if (found == object_.end()) return nullptr;
-    ++read_;
-    return &*found;
-  }
-  const Json* optional_member(const char* name) {
-    const Json& value = member(name);
-    return value.is_null() ? nullptr : &value;
-  }
-  std::string text(const char* name) {
-    const Json& value = member(name);
-    if (!value.is_string()) throw BadMember{name};
-    return value.get<std::string>();
-  }
-  bool boolean(const char* name) {
-    const Json& value = member(name);
-    if (!value.is_boolean()) throw BadMember{name};
-    return value.get<bool>();
-  }
-  std::uint64_t number(const char* name, std::uint64_t most) {
-    const Json& value = member(name);
-    if (!value.is_number_unsigned() || value.get<std::uint64_t>() > most) throw BadMember{name};
-    return value.get<std::uint64_t>();
-  }
-  void finish() const {
-    if (read_ != object_.size()) throw BadMember{"an unknown member"};
-  }
-
- private:
-  const Json& object_;
-  std::size_t read_ = 0;
-};
-
-template <class T>
-T parse_or_throw(const std::string& text, const char* name) {
-  const auto parsed = T::parse(text);
-  if (!parsed) throw BadMember{name};
-  return *parsed;
-}
-
-template <class T>
-std::optional<T> parse_optional(ObjectReader& object, const char* name) {
-  const Json* value = object.optional_member(name);
-  if (value == nullptr) return std::nullopt;
-  if (!value->is_string()) throw BadMember{name};
-  return parse_or_throw<T>(value->get<std::string>(), name);
-}
 
 template <class Key>
 Key read_key(ObjectReader& object, const char* name) {

@@ -12,6 +12,7 @@
 #include "crypto/ed25519.hpp"
 #include "crypto/x25519.hpp"
 #include "store/file.hpp"
+#include "store/history_codec.hpp"
 #include "store/sealed_json.hpp"
 #include "store/state_codec.hpp"
 
@@ -88,6 +89,8 @@ constexpr std::string_view kStateAdvice =
     "restore it from a backup, or remove this file and join again with a token";
 constexpr std::string_view kPeersAdvice =
     "it was moved aside (peers.json.damaged); peers are found again as soon as the server is reachable";
+constexpr std::string_view kHistoryAdvice =
+    "it was moved aside (history.json.damaged); the history of paths begins anew";
 constexpr std::string_view kFriendsAdvice =
     "restore it from a backup, or remove this file: friends are then who they are when seen next";
 
@@ -119,8 +122,8 @@ Result<StateDirectory> StateDirectory::open(const std::filesystem::path& directo
 Result<void> StateDirectory::load(RandomSource& random) {
   if (const auto version = check_version(path_); !version) return version.error();
   // What a crash between write and rename left behind.
-  for (const char* name :
-       {"keys.json.tmp", "state.json.tmp", "peers.json.tmp", "friends.json.tmp", "version.tmp"}) {
+  for (const char* name : {"keys.json.tmp", "state.json.tmp", "peers.json.tmp", "friends.json.tmp",
+                           "history.json.tmp", "version.tmp"}) {
     ::unlink((path_ / name).c_str());
   }
   if (const auto keys = load_keys(random); !keys) return keys.error();
@@ -135,6 +138,7 @@ Result<void> StateDirectory::load(RandomSource& random) {
   }
 
   load_known_peers();
+  load_history();
 
   const auto friends_file = path_ / "friends.json";
   const auto friends = read_sealed(friends_file, "friends", kMaxFriendsFile, kFriendsAdvice);
@@ -156,12 +160,25 @@ void StateDirectory::load_known_peers() {
     known_peers_ = std::move(*decoded);
     return;
   }
+  move_aside(file, peers ? bad_content(file, decoded, kPeersAdvice) : decoded.error());
+}
+
+void StateDirectory::load_history() {
+  const auto file = path_ / "history.json";
+  const auto content = read_sealed(file, "history", kMaxHistoryFileBytes, kHistoryAdvice);
+  if (content && !*content) return;
+  if (!content) return move_aside(file, content.error());
+  auto decoded = decode_history(**content);
+  if (!decoded) return move_aside(file, bad_content(file, decoded, kHistoryAdvice));
+  history_ = std::move(*decoded);
+}
+
+void StateDirectory::move_aside(const std::filesystem::path& file, const Error& why) const {
   std::filesystem::path aside = file;
   aside += ".damaged";
   std::error_code failure;
   std::filesystem::rename(file, aside, failure);
-  log::warning("store", "{}",
-               peers ? bad_content(file, decoded, kPeersAdvice).message : decoded.error().message);
+  log::warning("store", "{}", why.message);
 }
 
 Result<void> StateDirectory::load_keys(RandomSource& random) {
@@ -252,6 +269,13 @@ Result<void> StateDirectory::save_known_peers(std::vector<KnownPeer> peers) {
   auto saved = write_file_atomically(path_ / "peers.json", as_bytes(text), kPrivate);
   if (saved) known_peers_ = std::move(peers);
   return saved;
+}
+
+Result<void> StateDirectory::save_history(const std::vector<PeerHistory>& history) {
+  const auto file = path_ / "history.json";
+  if (!history.empty()) return save_sealed(file, "history", history);
+  if (::unlink(file.c_str()) != 0 && errno != ENOENT) return file_error("remove", file, errno);
+  return {};
 }
 
 }  // namespace causeway::store

@@ -4,20 +4,22 @@
 #include <cstdint>
 #include <filesystem>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/random.hpp"
 #include "base/result.hpp"
 #include "store/directory_lock.hpp"
 #include "store/friend_state.hpp"
+#include "store/history_state.hpp"
 #include "store/node_state.hpp"
 
 namespace causeway::store {
 
-/// The daemon's DIR: keys.json, state.json, peers.json, friends.json (all 0600), version, lock. Holds the
-/// lock while it lives. Every save is atomic and on disk when it returns. A damaged file is an error that
-/// says what to do, never replaced silently; peers.json alone, which is filled again by itself, is moved
-/// aside. One thread at a time.
+/// The daemon's DIR: keys.json, state.json, peers.json, friends.json, history.json (all 0600), version, lock.
+/// Holds the lock while it lives. Every save is atomic and on disk when it returns. A damaged file is an
+/// error that says what to do, never replaced silently; peers.json and history.json, which are filled again
+/// by themselves, are moved aside. One thread at a time.
 class StateDirectory {
  public:
   /// Makes the directory (0700) and the keys when there are none. Errors: no permission or read-only, in use
@@ -29,6 +31,8 @@ class StateDirectory {
   const NodeState& state() const { return state_; }
   const std::vector<KnownPeer>& known_peers() const { return known_peers_; }
   const FriendState& friends() const { return friends_; }
+  /// As it was when the directory was opened; given away once.
+  std::vector<PeerHistory> take_history() { return std::exchange(history_, {}); }
 
   /// These change one part of state() and write it, if it is not the same already.
   Result<void> save_enrolment(std::optional<Enrolment> enrolment);
@@ -42,6 +46,8 @@ class StateDirectory {
   /// At most kMaxKnownPeers and kMaxRememberedPaths are kept, the first ones, and what fits the file.
   Result<void> save_known_peers(std::vector<KnownPeer> peers);
   Result<void> save_friends(FriendState friends);
+  /// An empty one removes the file.
+  Result<void> save_history(const std::vector<PeerHistory>& history);
 
  private:
   StateDirectory(std::filesystem::path path, DirectoryLock lock)
@@ -49,6 +55,8 @@ class StateDirectory {
   Result<void> load(RandomSource& random);
   Result<void> load_keys(RandomSource& random);
   void load_known_peers();
+  void load_history();
+  void move_aside(const std::filesystem::path& file, const Error& why) const;
 
   std::filesystem::path path_;
   DirectoryLock lock_;
@@ -56,6 +64,7 @@ class StateDirectory {
   NodeState state_;
   std::vector<KnownPeer> known_peers_;
   FriendState friends_;
+  std::vector<PeerHistory> history_;
 };
 
 }  // namespace causeway::store
