@@ -49,6 +49,19 @@ struct Hint {
   friend bool operator==(const Hint&, const Hint&) = default;
 };
 
+/// An opinion, and the paths that it is of: those between addresses of these blocks. `local` holds our
+/// address as the peer or as we ourselves see it.
+struct HintFor {
+  net::Prefix local;
+  net::Prefix remote;
+  std::optional<ice::CandidateType> local_type = {};   ///< nullopt: any
+  std::optional<ice::CandidateType> remote_type = {};  ///< nullopt: any
+  Hint hint;
+  friend bool operator==(const HintFor&, const HintFor&) = default;
+};
+/// Bounded by whoever takes them in; more than these of one peer are of no use.
+inline constexpr std::size_t kMostHints = 64;
+
 /// A path as the priority algorithm sees it.
 struct PathView {
   std::uint32_t id = 0;  ///< the pair's id within its peer

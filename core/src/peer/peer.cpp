@@ -86,7 +86,8 @@ void Peer::connect(Now now, std::optional<std::string> ufrag) {
 void Peer::on_offer(const std::string& ufrag, const std::vector<ice::Candidate>& candidates, Now now) {
   if (state_ == PeerState::blocked || description_.kind != session::PeerKind::causeway) return;
   // A new generation of a peer that restarted: our old checks would only meet its old self.
-  if (agent_ && agent_->state() == ice::AgentState::failed && agent_->remote_ufrag() != ufrag) drop_agent();
+  if (agent_ && agent_->state() == ice::AgentState::failed && agent_->remote_ufrag() != ufrag)
+    drop_agent(now);
   if (!agent_) {
     start_agent(make_ufrag(context_.random), now);
     connecting_until_ = now.steady + kConnectPatience;
@@ -103,6 +104,7 @@ void Peer::add_remote_candidates(const std::vector<ice::Candidate>& candidates, 
   for (const ice::Candidate& candidate : candidates)
     is_news |= agent_->add_remote_candidate(candidate, now);
   if (is_news) actions_.emplace_back(MemoryChanged{});
+  if (is_news) try_what_was_good(now);
   run(now);
 }
 
@@ -114,6 +116,7 @@ void Peer::set_local_candidates(const std::vector<ice::Candidate>& candidates, N
     is_news |= agent_->add_local_candidate(candidate, now);
   if (is_news) actions_.emplace_back(Offer{agent_->local_credentials().ufrag});
   try_remembered_paths(now);
+  if (is_news) try_what_was_good(now);
   run(now);
 }
 
@@ -179,7 +182,7 @@ void Peer::request_session(Now now) {
 }
 
 void Peer::release(std::string_view reason, Now now) {
-  drop_agent();
+  drop_agent(now);
   set_data_path(std::nullopt);
   forget_session(now);
   actions_.emplace_back(WithdrawOffer{});
@@ -275,7 +278,7 @@ void Peer::on_session_wanted(Now now) {
   // After a failure each attempt is a new ICE generation; the data loop asks once a second at most. It takes
   // a server to tell the peer of a new generation: without one the old agent goes on probing.
   if (agent_ && context_.server_is_online && agent_->state() == ice::AgentState::failed) {
-    drop_agent();
+    drop_agent(now);
     set_data_path(std::nullopt);
   }
   connect(now);
@@ -302,7 +305,7 @@ void Peer::on_path_failed(const dataplane::DataPath& path, Now now) {
 void Peer::ask_for_scores(Now now) {
   score_at_.reset();
   if (!agent_ || paths_.valid_count() == 0) return;
-  actions_.emplace_back(ScorePaths{++score_round_, paths_.views(*agent_)});
+  actions_.emplace_back(ScorePaths{++score_round_, views(now)});
   score_at_ = now.steady + kRescoreEvery;
 }
 
@@ -346,6 +349,7 @@ void Peer::on_timeout(Now now) {
     reselect(now);
     if (!nominate_at_) nominate_when_settled(now);
     recheck_if_cut_off(now);
+    observe_paths(now);
     tick_at_ = now.steady + kTick;
   }
   session_.on_timeout(now);

@@ -16,7 +16,9 @@
 #include "dataplane/messages.hpp"
 #include "ice/agent.hpp"
 #include "net/endpoint.hpp"
+#include "peer/local_base.hpp"
 #include "peer/path_control.hpp"
+#include "peer/path_recorder.hpp"
 #include "peer/peer_memory.hpp"
 #include "peer/peer_paths.hpp"
 #include "plugin/host.hpp"
@@ -53,27 +55,6 @@ struct PeerDescription {
   bool path_messages = false;
 };
 
-/// What a base has that is an address on a relay (RFC 8445 §5.1.1.2: a relayed candidate is its own base).
-struct Relay {
-  std::string source;     ///< the plugin's name
-  std::string transport;  ///< "turn-udp"
-  net::Endpoint nic;      ///< our own address and port, towards the relay
-  net::Endpoint mapped;   ///< as which the relay sees us: the related address
-  friend bool operator==(const Relay&, const Relay&) = default;
-};
-
-/// One local base as its driver opened it.
-struct LocalBase {
-  net::BaseId base = net::BaseId::none;
-  net::Endpoint address = {};  ///< of a relay: the relayed address
-  std::string interface = {};
-  std::uint16_t mtu = 1500;
-  net::Prefix on_link = {};  ///< what is reached from it without a router
-  bool has_default_route = false;
-  std::optional<Relay> relay = {};
-};
-using LocalBases = std::map<net::BaseId, LocalBase>;
-
 /// What all peers of a node share; borrowed, outlives them.
 struct PeerContext {
   const session::LocalKeys& keys;
@@ -88,6 +69,8 @@ struct PeerContext {
   bool aes_256_gcm = false;
   std::optional<net::IpAddress> virtual_address = {}, virtual_address6 = {};  ///< ours; kept by the node
   bool path_messages = false;                                                 ///< one more ability of ours
+  history::PathHistory* history = nullptr;  ///< none: nothing is remembered of paths
+  bool keeps_check_list = true;             ///< false: nor of the pairs that worked
 };
 
 // ---- what a peer asks of its node ----
@@ -176,6 +159,8 @@ class Peer {
   void on_scores(std::uint64_t round, const plugin::Host::PairRanking& ranking, Now now);
   /// The stack changed: score again.
   void rescore(Now now);
+  /// What the address server thinks of its paths, in place of what it thought before.
+  void set_hints(std::vector<path::HintFor> hints, Now now);
 
   void on_timeout(Now now);
   std::optional<SteadyTime> next_timeout() const;
@@ -206,7 +191,7 @@ class Peer {
 
  private:
   void start_agent(std::string ufrag, Now now);
-  void drop_agent();
+  void drop_agent(Now now);
   void forget_session(Now now);
   void try_remembered_paths(Now now);
   void add_remembered_paths(Now now);
@@ -219,6 +204,12 @@ class Peer {
   void renew_outdated_session(Now now);
   void reselect(Now now);
   void nominate_when_settled(Now now);
+  // ---- peer_history.cpp ----
+  std::vector<path::PathView> views(Now now) const;
+  PathRecorder::Subject history_subject() const;
+  PathRecorder::Traffic traffic() const;
+  void observe_paths(Now now);
+  void try_what_was_good(Now now);
   void set_data_path(const std::optional<dataplane::DataPath>& path,
                      const std::optional<dataplane::DataPath>& companion = std::nullopt);
   // ---- peer_path_control.cpp ----
@@ -261,6 +252,8 @@ class Peer {
   std::vector<ice::Candidate> local_candidates_;
   PeerPaths paths_;
   PathControl path_control_{paths_, context_.random};
+  PathRecorder recorder_{context_.bases};
+  std::vector<path::HintFor> hints_;
   PeerState state_ = PeerState::idle;
   std::string state_reason_;
   std::string scored_by_;

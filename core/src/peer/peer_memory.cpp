@@ -24,6 +24,7 @@ PeerMemory Peer::memory() const {
                    [](const auto& a, const auto& b) { return a.priority > b.priority; });
   if (memory.candidates.size() > kMaxRememberedCandidates) memory.candidates.resize(kMaxRememberedCandidates);
 
+  if (!context_.keeps_check_list) return memory;
   const auto add = [&](const PeerMemory::Path& path) {
     const auto& paths = memory.paths;
     if (paths.size() < kMaxRememberedPaths && std::find(paths.begin(), paths.end(), path) == paths.end())
@@ -50,7 +51,8 @@ std::vector<std::string> Peer::ufrags() const {
   return ufrags;
 }
 
-void Peer::drop_agent() {
+void Peer::drop_agent(Now now) {
+  if (agent_) recorder_.finish(history_subject(), paths_, *agent_, traffic(), now);
   memory_ = memory();
   agent_.reset();
   paths_.clear();

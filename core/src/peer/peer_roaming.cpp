@@ -11,7 +11,11 @@ void Peer::on_network_changed(Duration away, Now now) {
   // forgotten them by then.
   if (away >= session::kRejectAfterTime && agreed_) forget_session(now);
   if (agent_) {
-    if (away >= context_.ice.consent_timeout) agent_->expire_consent(now);
+    if (away >= context_.ice.consent_timeout) {
+      agent_->expire_consent(now);
+      obey_agent(now);
+      recorder_.forgive(paths_);
+    }
     for (const ice::PairView& pair : agent_->pairs()) {
       if (pair.is_valid || pair.was_valid) agent_->probe(pair.id, now);
     }
