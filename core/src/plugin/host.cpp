@@ -10,6 +10,20 @@
 
 namespace causeway::plugin {
 
+namespace {
+
+/// A file name of ours, whatever the original is called.
+std::string safe_stem(const std::filesystem::path& file) {
+  std::string stem = file.stem().string().substr(0, 64);
+  for (char& c : stem) {
+    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-';
+    if (!plain) c = '_';
+  }
+  return stem;
+}
+
+}  // namespace
+
 Host::Host(Options options, HostCallbacks callbacks, Executor& executor)
     : state_(std::make_shared<State>(std::move(options), std::move(callbacks), executor)) {
   while (state_->options.seed == 0)
@@ -23,15 +37,25 @@ Host::Host(Options options, HostCallbacks callbacks, Executor& executor)
 
 Host::~Host() {
   state_->callbacks = {};
-  for (const LoadedPtr& plugin : std::vector(state_->rows)) {
-    state_->end_trial(*plugin);
-    const bool is_retired = plugin->state == InstanceState::draining && !plugin->linger_until;
-    if (!is_retired && plugin->state != InstanceState::pinned) state_->retire(plugin);
-  }
+  state_->stop(nullptr);
 }
 
-Result<std::string> Host::load(const std::filesystem::path& file, Now now) {
-  auto opened = state_->open_generation(file, now);
+std::shared_ptr<Examination> Host::examine(const std::filesystem::path& file) {
+  const std::string stem = safe_stem(file);
+  const std::uint32_t generation = ++state_->generations[stem];
+  const Options& options = state_->options;
+  return std::make_shared<Examination>(
+      Examination::Task{.file = file,
+                        .directory = options.private_directory,
+                        .copy_name = fmt::format("{}.{}.so", stem, generation),
+                        .generation = generation,
+                        .keys = options.keys,
+                        .probe_program = options.probe_program,
+                        .probe_limit = options.probe_limit});
+}
+
+Result<std::string> Host::load(Examination& examined, Now now) {
+  auto opened = state_->open_generation(examined);
   if (!opened) return opened.error();
   const LoadedPtr plugin = *opened;
   std::string name = plugin->name();
@@ -41,14 +65,39 @@ Result<std::string> Host::load(const std::filesystem::path& file, Now now) {
         fmt::format("{} is loaded already: use reload to take its file anew, or unload it first", name)};
   }
   state_->rows.push_back(plugin);
-  log::info("plugin", "loaded {} {} from {}", name, plugin->descriptor.version, file.string());
+  log::info("plugin", "loaded {} {} from {}", name, plugin->descriptor.version, plugin->file.string());
   if (plugin->kind != Kind::priority) state_->activate_source(plugin, now);
   return Result<std::string>(boost::system::in_place_value, name);
 }
 
+Result<std::string> Host::load(const std::filesystem::path& file, Now now) {
+  const auto examined = examine(file);
+  examined->run();
+  return load(*examined, now);
+}
+
+std::optional<std::filesystem::path> Host::file_of(const std::string& name) const {
+  const LoadedPtr plugin = state_->find(name);
+  return plugin ? std::optional(plugin->file) : std::nullopt;
+}
+
+void Host::reload(const std::string& name, Examination& examined, bool force, Now now, Done done) {
+  state_->reload(name, examined, force, now, std::move(done));
+}
+
+Result<void> Host::reload(const std::string& name, Now now, bool force) {
+  const auto file = file_of(name);
+  if (!file) return Error{fmt::format("{} is not loaded", name)};
+  const auto examined = examine(*file);
+  examined->run();
+  const auto outcome = std::make_shared<Result<void>>();
+  reload(name, *examined, force, now, [outcome](const Result<void>& told) { *outcome = told; });
+  return *outcome;
+}
+
 Result<void> Host::use(const std::vector<StackEntry>& stack, Now now) { return state_->use(stack, now); }
-Result<void> Host::reload(const std::string& name, Now now) { return state_->reload(name, now); }
 Result<void> Host::unload(const std::string& name, Now now) { return state_->unload(name, now); }
+void Host::stop(std::function<void()> done) { state_->stop(std::move(done)); }
 
 std::vector<PluginView> Host::list() const {
   std::vector<PluginView> views;

@@ -15,12 +15,14 @@
 #include "ice/candidate.hpp"
 #include "net/endpoint.hpp"
 #include "path/path.hpp"
+#include "plugin/signature.hpp"
 
 namespace causeway::plugin {
 
 enum class Kind : std::uint8_t { priority, candidate_source, transport };
 enum class InstanceState : std::uint8_t { active, loaded, draining, pinned, failed };
 
+class Examination;
 class LinkCodec;
 
 /// How well a peer is to be served.
@@ -29,7 +31,8 @@ enum class FriendTier : std::uint8_t { unknown, other, friend_node };
 struct RankedPeer {
   std::string name;
   FriendTier tier = FriendTier::unknown;
-  std::optional<std::uint64_t> seed = {};  ///< of the decision: recorded, or to be; nullopt: the host's choice
+  std::optional<std::uint64_t> seed =
+      {};  ///< of the decision: recorded, or to be; nullopt: the host's choice
 };
 
 /// One row of `causeway plugins`.
@@ -119,6 +122,8 @@ struct HostCallbacks {
   std::function<void(LinkId, ByteView)> send_on_link = {};
   std::function<void(LinkId, const LinkAllocation&)> link_allocated = {};
   std::function<void(LinkId, const std::string& reason)> allocation_lost = {};
+  /// Whether a connected peer is reached through links of this transport and by nothing else.
+  std::function<bool(const std::string& transport)> is_only_path = {};
   /// The active stack changed: every ranking should be asked anew.
   std::function<void()> ranking_changed;
   /// next_timeout() may have become earlier outside a call of yours; may be empty.
@@ -155,14 +160,19 @@ class Host {
     /// What plugins get as their random seed; 0: drawn by the host, as secret as transaction ids must be.
     std::uint64_t seed = 0;
     Duration probe_limit = std::chrono::seconds(5);
-    std::uint32_t fault_limit = 3;  ///< so many in a row, and the plugin has failed
+    std::uint32_t fault_limit = 3;      ///< so many in a row, and the plugin has failed
+    std::vector<SigningKey> keys = {};  ///< files must be signed by one of them; none: they need not be
   };
   Host(Options options, HostCallbacks callbacks, Executor& executor);
   ~Host();
 
   // ---- life (changing calls of the control socket land here) ----
-  /// Copy, check, probe, load, negotiate, self-check. Sources and transports become active at once, priority
+  /// The first steps of load() and reload(), those that take long: run() it on another thread if waiting for
+  /// it would disturb.
+  std::shared_ptr<Examination> examine(const std::filesystem::path& file);
+  /// Load, negotiate, self-check what was examined. Sources and transports become active at once, priority
   /// plugins are `loaded` until use(). The error says what is wrong with the file and what to do.
+  Result<std::string> load(Examination& examined, Now now);
   Result<std::string> load(const std::filesystem::path& file, Now now);
   struct StackEntry {
     std::string name;
@@ -171,10 +181,23 @@ class Host {
   /// Replaces the whole priority stack, atomically per decision: those under way end with the layers they
   /// began with. Several layers are blended by weight.
   Result<void> use(const std::vector<StackEntry>& stack, Now now);
-  /// Loads the file anew and puts the new generation in the old one's place. On failure the old one stays.
-  Result<void> reload(const std::string& name, Now now);
+  /// Where it was loaded from; nullopt: it is not loaded.
+  std::optional<std::filesystem::path> file_of(const std::string& name) const;
+  using Done = std::function<void(Result<void>)>;
+  /// Puts a new generation, examined from file_of(), in the old one's place: state is handed over, and the
+  /// old one stays in reserve until the new one has answered its first question; if that fails it goes on.
+  /// `done` is told which of the two runs, at once or within kReloadLimit. A transport that gets no
+  /// allocation beside its old one's, while a peer has no other path, is refused, unless by `force` the old
+  /// one is given up first.
+  void reload(const std::string& name, Examination& examined, bool force, Now now, Done done);
+  /// The same for whoever need not wait: the error is what was known at once.
+  Result<void> reload(const std::string& name, Now now, bool force = false);
+  static constexpr Duration kReloadLimit = std::chrono::seconds(20);
   /// Takes it out of the stack first; its last calls end while the row says `draining`.
   Result<void> unload(const std::string& name, Now now);
+  /// Drains and destroys all: what they have of the world outside is given back. `done` when the last is gone
+  /// or was given up; only the destructor follows.
+  void stop(std::function<void()> done);
   std::vector<PluginView> list() const;
   /// "priority-ice", or "a:700,b:300"; "builtin" when no plugin can run.
   std::string stack_text() const;

@@ -49,6 +49,7 @@ void Host::State::on_fault(const LoadedPtr& plugin, const std::string& what) {
   ++plugin->faults;
   ++plugin->faults_in_a_row;
   log::warning("plugin", "{}: {} (fault {} in a row)", plugin->name(), what, plugin->faults_in_a_row);
+  if (plugin->replacement) return roll_back(plugin, what);
   if (plugin->state == InstanceState::active && plugin->faults_in_a_row >= options.fault_limit) {
     fail(plugin, fmt::format("{} faults in a row, the last: {}", plugin->faults_in_a_row, what));
   }
@@ -56,6 +57,7 @@ void Host::State::on_fault(const LoadedPtr& plugin, const std::string& what) {
 
 void Host::State::fail(const LoadedPtr& plugin, const std::string& reason) {
   if (plugin->state == InstanceState::failed) return;
+  if (plugin->replacement) return roll_back(plugin, reason);
   const bool was_draining = plugin->state == InstanceState::draining;
   plugin->state = InstanceState::failed;
   plugin->reason = reason;

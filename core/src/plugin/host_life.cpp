@@ -6,9 +6,7 @@
 
 #include "base/log.hpp"
 #include "plugin/host_state.hpp"
-#include "plugin/probe.hpp"
 #include "plugin/self_check.hpp"
-#include "plugin/trusted_copy.hpp"
 
 namespace causeway::plugin {
 
@@ -16,16 +14,6 @@ namespace {
 
 constexpr std::size_t kMaxLayers = 8;
 constexpr std::uint32_t kMaxWeight = 1'000'000;
-
-/// A file name of ours, whatever the original is called.
-std::string safe_stem(const std::filesystem::path& file) {
-  std::string stem = file.stem().string().substr(0, 64);
-  for (char& c : stem) {
-    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-';
-    if (!plain) c = '_';
-  }
-  return stem;
-}
 
 }  // namespace
 
@@ -37,25 +25,15 @@ LoadedPtr Host::State::find(const std::string& name) const {
   return at == rows.end() ? nullptr : *at;
 }
 
-Result<LoadedPtr> Host::State::open_generation(const std::filesystem::path& file, Now) {
-  const auto refused = [&](const std::string& why) {
-    return Error{fmt::format("{}: {}", file.string(), why)};
-  };
-  const std::string stem = safe_stem(file);
+Result<LoadedPtr> Host::State::open_generation(Examination& examined) {
+  const auto copy = examined.take();
+  if (!copy) return copy.error();
   auto plugin = std::make_shared<Loaded>();
-  plugin->generation = ++generations[stem];
-  const auto copy =
-      make_trusted_copy(file, options.private_directory, fmt::format("{}.{}.so", stem, plugin->generation));
-  if (!copy) return refused(copy.error().message);
-  plugin->file = file;
+  plugin->generation = examined.generation();
+  plugin->file = examined.file();
   plugin->copy = copy->path;
   plugin->sha256 = copy->sha256;
-
-  // From here on a refusal takes the copy with it.
   const auto steps = [&]() -> Result<void> {
-    if (options.probe_program) {
-      if (auto ok = run_probe(*options.probe_program, copy->path, options.probe_limit); !ok) return ok;
-    }
     auto library = PluginLibrary::open(copy->path);
     if (!library) return library.error();
     plugin->descriptor = (*library)->descriptor();
@@ -63,18 +41,17 @@ Result<LoadedPtr> Host::State::open_generation(const std::filesystem::path& file
                    : plugin->descriptor.kind == CW_KIND_TRANSPORT ? Kind::transport
                                                                   : Kind::candidate_source;
     plugin->number = ++last_number;
-    if (auto ok = self_check(*library); !ok) return ok;
+    // The probe has done that, and decisions wait while we do it here.
+    if (!examined.was_probed()) {
+      if (auto ok = self_check(*library); !ok) return ok;
+    }
     if (auto ok = markers.may_start(plugin->name(), plugin->sha256); !ok) return ok;
     auto instance = Instance::create(*library, options.seed + plugin->generation);
     if (!instance) return instance.error();
     plugin->instance = std::move(*instance);
     return {};
   };
-  if (auto ok = steps(); !ok) {
-    std::error_code error;
-    std::filesystem::remove(copy->path, error);
-    return refused(ok.error().message);
-  }
+  if (auto ok = steps(); !ok) return Error{fmt::format("{}: {}", plugin->file.string(), ok.error().message)};
   return plugin;
 }
 
@@ -114,55 +91,17 @@ Result<void> Host::State::use(const std::vector<StackEntry>& entries, Now now) {
   return {};
 }
 
-Result<void> Host::State::reload(const std::string& name, Now now) {
-  const LoadedPtr old = find(name);
-  if (!old) return Error{fmt::format("{} is not loaded", name)};
-  auto opened = open_generation(old->file, now);
-  if (!opened) return Error{fmt::format("{} (generation {} stays)", opened.error().message, old->generation)};
-  const LoadedPtr fresh = *opened;
-  if (fresh->name() != name || fresh->kind != old->kind) {
-    const auto copy = fresh->copy;
-    fresh->instance->end();
-    fresh->instance->library().close();
-    std::error_code error;
-    std::filesystem::remove(copy, error);
-    return Error{fmt::format("{} is another plugin, {}: load it as such (generation {} of {} stays)",
-                             old->file.string(), fresh->name(), old->generation, name)};
-  }
-  end_trial(*old);
-  rows.insert(std::find(rows.begin(), rows.end(), old), fresh);
-  if (fresh->kind == Kind::transport) {
-    linger(old, now);
-    activate_source(fresh, now);
-    return {};
-  }
-  if (fresh->kind == Kind::candidate_source) {
-    fresh->inherited = std::exchange(old->held, {});
-    fresh->inherited.merge(old->inherited);
-    retire(old);
-    activate_source(fresh, now);
-    return {};
-  }
-  const auto layer =
-      std::find_if(stack.begin(), stack.end(), [&](const Layer& l) { return l.plugin == old; });
-  if (layer != stack.end()) {
-    begin_trial(*fresh, now);
-    fresh->state = InstanceState::active;
-    layer->plugin = fresh;
-  }
-  const bool was_used = layer != stack.end();
-  retire(old);
-  log::info("plugin", "{} is generation {} of {}", fresh->name(), fresh->generation, fresh->file.string());
-  if (was_used) ranking_changed();
-  return {};
-}
-
 Result<void> Host::State::unload(const std::string& name, Now) {
   const LoadedPtr plugin = find(name);
   if (!plugin) return Error{fmt::format("{} is not loaded", name)};
   const std::size_t removed =
       std::erase_if(stack, [&](const Layer& layer) { return layer.plugin == plugin; });
   end_trial(*plugin);
+  if (auto replacement = std::exchange(plugin->replacement, std::nullopt)) {
+    plugin->inherited.merge(replacement->old->held);
+    retire(replacement->old);
+    if (replacement->done) replacement->done(Error{fmt::format("{} was unloaded meanwhile", name)});
+  }
   drop_candidates(*plugin, plugin->held);
   drop_candidates(*plugin, plugin->inherited);
   retire(plugin);
@@ -187,17 +126,21 @@ void Host::State::end_trial(Loaded& plugin) {
 }
 
 void Host::State::retire(const LoadedPtr& plugin) {
+  plugin->is_in_reserve = false;
   if (plugin->instance->is_abandoned()) {
     plugin->state = InstanceState::pinned;
     plugin->reason = "a call into it never came back: it stays mapped until the daemon restarts";
-    return;
+    close_links(*plugin);
+    return look_whether_stopped();
   }
   plugin->state = InstanceState::draining;
   plugin->timers.clear();
   plugin->targets.clear();
   plugin->look_at.reset();
   plugin->linger_until.reset();
-  close_links(*plugin);
+  // Packets end here; the links stay for what it has to say at the end.
+  for (auto& [serial, link] : plugin->links)
+    link.codec->close();
   const std::weak_ptr<State> weak = weak_from_this();
   auto task = [weak, plugin]() -> Executor::Completion {
     if (plugin->instance->is_abandoned()) {
@@ -210,18 +153,16 @@ void Host::State::retire(const LoadedPtr& plugin) {
     while (plugin->data_use->in_flight.load(std::memory_order_seq_cst) != 0)
       std::this_thread::yield();
     if (plugin->instance->is_abandoned()) return {};
+    plugin->instance->drain();
+    auto farewell = std::make_shared<std::vector<Request>>(plugin->instance->services().take());
     plugin->instance->end();
     const auto closed = plugin->instance->library().close();
-    return [weak, plugin, closed] {
-      std::error_code error;
-      std::filesystem::remove(plugin->copy, error);
+    return [weak, plugin, closed, farewell] {
+      plugin->remove_copy();
       const auto state = weak.lock();
       if (!state) return;
-      if (closed == PluginLibrary::Closed::gone) return state->forget(plugin);
-      plugin->state = InstanceState::pinned;
-      plugin->reason =
-          "still in memory after unloading: build it with the SDK's version script and without threads";
-      log::warning("plugin", "{}: {}", plugin->name(), plugin->reason);
+      state->carry_out_farewell(*plugin, *farewell);
+      state->on_retired(plugin, closed);
     };
   };
   auto overtaken = [weak, plugin] {
@@ -231,6 +172,52 @@ void Host::State::retire(const LoadedPtr& plugin) {
   executor.run_watched(std::move(task), options.call_budget, std::move(overtaken));
 }
 
-void Host::State::forget(const LoadedPtr& plugin) { std::erase(rows, plugin); }
+void Host::State::carry_out_farewell(Loaded& plugin, std::vector<Request>& requests) {
+  for (Request& request : requests) {
+    if (const auto* send = std::get_if<request::Send>(&request)) {
+      if (callbacks.send_udp) callbacks.send_udp(send->base, send->to, send->bytes);
+    } else if (const auto* message = std::get_if<request::SendOnLink>(&request)) {
+      send_on_link(plugin, *message);
+    }
+  }
+  close_links(plugin);
+}
+
+void Host::State::on_retired(const LoadedPtr& plugin, PluginLibrary::Closed closed) {
+  if (closed == PluginLibrary::Closed::gone) {
+    std::erase(rows, plugin);
+  } else {
+    plugin->state = InstanceState::pinned;
+    plugin->reason =
+        "still in memory after unloading: build it with the SDK's version script and without threads";
+    log::warning("plugin", "{}: {}", plugin->name(), plugin->reason);
+  }
+  const LoadedPtr next = std::exchange(plugin->restarts_after_me, {}).lock();
+  if (next && next->state == InstanceState::active)
+    restart_transport(next, next->instance->services().moment());
+  look_whether_stopped();
+}
+
+void Host::State::stop(std::function<void()> done) {
+  is_stopping = true;
+  stopped = std::move(done);
+  stack.clear();
+  for (const LoadedPtr& plugin : std::vector(rows)) {
+    end_trial(*plugin);
+    plugin->replacement.reset();
+    const bool is_retired =
+        plugin->state == InstanceState::draining && !plugin->linger_until && !plugin->is_in_reserve;
+    if (!is_retired && plugin->state != InstanceState::pinned) retire(plugin);
+  }
+  look_whether_stopped();
+}
+
+void Host::State::look_whether_stopped() {
+  if (!stopped) return;
+  const bool all_gone = std::all_of(rows.begin(), rows.end(), [](const LoadedPtr& plugin) {
+    return plugin->state == InstanceState::pinned;
+  });
+  if (all_gone) std::exchange(stopped, nullptr)();
+}
 
 }  // namespace causeway::plugin

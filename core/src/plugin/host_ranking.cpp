@@ -10,16 +10,16 @@
 
 namespace causeway::plugin {
 
-namespace {
-
 /// A ranking of pairs under way. Holds the layers it began with, whatever becomes of the stack meanwhile.
-struct Decision {
+struct Host::State::Decision {
   std::vector<Layer> layers;
   std::vector<std::optional<ScoreAnswer>> answers;  ///< nullopt: faulty, dropped from this decision
   std::size_t pending = 0;
   std::vector<path::PathView> paths;
   std::function<void(Host::PairRanking)> done;
 };
+
+namespace {
 
 std::string text_of(const std::vector<Layer>& layers) {
   if (layers.empty()) return "builtin";
@@ -31,7 +31,9 @@ std::string text_of(const std::vector<Layer>& layers) {
   return text;
 }
 
-void finish(Decision& decision) {
+}  // namespace
+
+void Host::State::finish(Decision& decision) {
   std::vector<LayerAnswer> answers;
   std::vector<Layer> used;
   Host::PairRanking ranking;
@@ -49,8 +51,6 @@ void finish(Decision& decision) {
   ranking.stack = text_of(used);
   decision.done(std::move(ranking));
 }
-
-}  // namespace
 
 std::string Host::State::stack_text() const { return text_of(stack); }
 
@@ -92,12 +92,16 @@ void Host::State::rank_candidates(std::vector<ice::Candidate> candidates, Now no
         const auto alive = weak.lock();
         if (!alive) return;
         if (status == CW_OK && q->answer.out_of_range == 0) {
-          alive->on_good_call(*plugin);
+          plugin->faults_in_a_row = 0;
         } else if (status == CW_OK) {
           alive->on_fault(plugin,
                           fmt::format("{} candidate priorities out of range", q->answer.out_of_range));
         } else if (status && *status != CW_ERROR_NOT_SUPPORTED) {
           alive->on_fault(plugin, fmt::format("ranking candidates failed ({})", status_text(*status)));
+        }
+        if (alive->is_taken_back(plugin)) {
+          q->layers[--q->next].plugin = plugin->reserve.lock();
+          return ask(alive, q, at);
         }
         if (status == CW_OK) return q->done(std::move(q->answer.priorities));
         ask(alive, q, at);
@@ -117,38 +121,54 @@ void Host::State::score_paths(const RankedPeer& peer, std::vector<path::PathView
   decision->done = std::move(done);
   if (decision->pending == 0) return finish(*decision);
 
-  DecisionInput input{.now = now,
-                      .seed = peer.seed.value_or(options.seed + ++decisions),
-                      .peer = peer.name,
-                      .configuration = {},
-                      .tier = peer.tier,
-                      .interfaces = interfaces};
-  const std::weak_ptr<State> weak = weak_from_this();
+  const DecisionInput input{.now = now,
+                            .seed = options.seed + ++decisions,
+                            .peer = peer.name,
+                            .configuration = {},
+                            .tier = peer.tier,
+                            .interfaces = interfaces};
   // By the decision's own copy: a layer that fails at once changes the stack while this goes on.
-  for (std::size_t i = 0; i < decision->layers.size(); ++i) {
-    const LoadedPtr plugin = decision->layers[i].plugin;
-    auto answer = std::make_shared<ScoreAnswer>();
-    input.configuration = parameters_of(*plugin);
-    auto work = [decision, input, answer](Instance& instance) {
-      *answer = ask_scores(instance, input, decision->paths);
-      return answer->status;
-    };
-    call(plugin, now, std::move(work), [weak, decision, answer, plugin, i](std::optional<cw_status> status) {
-      const auto state = weak.lock();
-      if (!state) return;
-      if (status == CW_OK) {
-        if (answer->out_of_range > 0) {
-          state->on_fault(plugin, fmt::format("{} scores out of range, clamped", answer->out_of_range));
-        } else {
-          state->on_good_call(*plugin);
-        }
-        decision->answers[i] = std::move(*answer);
-      } else if (status) {
-        state->on_fault(plugin, fmt::format("scoring pairs failed ({})", status_text(*status)));
-      }
-      if (--decision->pending == 0) finish(*decision);
-    });
-  }
+  for (std::size_t i = 0; i < decision->layers.size(); ++i)
+    ask_layer(decision, i, input);
+}
+
+void Host::State::ask_layer(const std::shared_ptr<Decision>& decision, std::size_t layer,
+                            DecisionInput input) {
+  const LoadedPtr plugin = decision->layers[layer].plugin;
+  const std::weak_ptr<State> weak = weak_from_this();
+  auto answer = std::make_shared<ScoreAnswer>();
+  input.configuration = parameters_of(*plugin);
+  const Now now = input.now;
+  auto work = [decision, input, answer](Instance& instance) {
+    *answer = ask_scores(instance, input, decision->paths);
+    return answer->status;
+  };
+  auto settled = [weak, decision, answer, plugin, layer, input](std::optional<cw_status> status) {
+    const auto state = weak.lock();
+    if (!state) return;
+    if (status == CW_OK && answer->out_of_range > 0) {
+      state->on_fault(plugin, fmt::format("{} scores out of range, clamped", answer->out_of_range));
+    } else if (status && *status != CW_OK) {
+      state->on_fault(plugin, fmt::format("scoring pairs failed ({})", status_text(*status)));
+    } else if (status) {
+      plugin->faults_in_a_row = 0;
+      // No pairs, no decision.
+      if (plugin->replacement && !decision->paths.empty()) state->on_proof(plugin, input.now);
+    }
+    if (state->is_taken_back(plugin)) {
+      decision->layers[layer].plugin = plugin->reserve.lock();
+      return state->ask_layer(decision, layer, input);
+    }
+    if (status == CW_OK) decision->answers[layer] = std::move(*answer);
+    if (--decision->pending == 0) finish(*decision);
+  };
+  call(plugin, now, std::move(work), std::move(settled));
+}
+
+/// It failed before it had answered anything, and the generation before is in its place.
+bool Host::State::is_taken_back(const LoadedPtr& plugin) const {
+  const LoadedPtr old = plugin->reserve.lock();
+  return old && old->state == InstanceState::active && plugin->state != InstanceState::active;
 }
 
 }  // namespace causeway::plugin

@@ -20,10 +20,10 @@ constexpr std::size_t kMaxTargets = 256;
 void Host::State::call_source(const LoadedPtr& plugin, Now now, const char* what,
                               std::function<cw_status(Instance&)> work) {
   const std::weak_ptr<State> weak = weak_from_this();
-  call(plugin, now, std::move(work), [weak, plugin, what](std::optional<cw_status> status) {
+  call(plugin, now, std::move(work), [weak, plugin, what, now](std::optional<cw_status> status) {
     const auto state = weak.lock();
     if (!state || !status) return;
-    if (*status == CW_OK) return state->on_good_call(*plugin);
+    if (*status == CW_OK) return state->on_good_call(plugin, now);
     state->on_fault(plugin, fmt::format("{} failed ({})", what, status_text(*status)));
   });
 }
@@ -83,22 +83,33 @@ void Host::State::carry_out(const LoadedPtr& plugin, Request& request, Now now) 
           if (callbacks.send_udp) callbacks.send_udp(wish.base, wish.to, wish.bytes);
         } else if constexpr (std::is_same_v<Wish, request::Found>) {
           const Loaded::Held found(wish.base, wish.address);
-          const bool is_known = plugin->inherited.erase(found) > 0;
+          // Of a generation on trial, or one that is on its way out: the other may know it.
+          const bool is_known = plugin->inherited.erase(found) > 0 || is_held_beside(*plugin, found);
           const bool is_new = plugin->held.insert(found).second && !is_known;
           if (is_new && callbacks.candidate_found)
             callbacks.candidate_found(name, wish.base, wish.type, wish.address);
         } else if constexpr (std::is_same_v<Wish, request::Lost>) {
           std::set<Loaded::Held> one = {{wish.base, wish.address}};
-          if (plugin->held.erase(*one.begin()) > 0) drop_candidates(*plugin, one);
+          if (plugin->held.erase(*one.begin()) > 0 && !is_held_beside(*plugin, *one.begin()))
+            drop_candidates(*plugin, one);
         } else if constexpr (std::is_same_v<Wish, request::Done>) {
-          drop_candidates(*plugin, plugin->inherited);
+          if (plugin->replacement) {
+            plugin->replacement->has_tried_everything = true;
+          } else {
+            drop_candidates(*plugin, plugin->inherited);
+          }
           if (callbacks.gathering_done) callbacks.gathering_done(name);
-          end_lingering(name, now);
         } else {
           carry_out_link(plugin, request, now);
         }
       },
       request);
+}
+
+bool Host::State::is_held_beside(const Loaded& plugin, const Loaded::Held& candidate) const {
+  return std::any_of(rows.begin(), rows.end(), [&](const LoadedPtr& row) {
+    return row.get() != &plugin && row->name() == plugin.name() && row->held.contains(candidate);
+  });
 }
 
 void Host::State::drop_candidates(Loaded& plugin, std::set<Loaded::Held>& which) {
@@ -135,6 +146,7 @@ void Host::State::on_timeout(Now now) {
       if (deadline <= now.steady) due.emplace_back(plugin, timer);
     }
   }
+  tell_reloads(now);
   for (const LoadedPtr& plugin : std::vector(rows)) {
     if (plugin->look_at && *plugin->look_at <= now.steady) look_at_data_threads(plugin, now);
     if (plugin->linger_until && *plugin->linger_until <= now.steady) {
@@ -155,6 +167,7 @@ std::optional<SteadyTime> Host::State::next_timeout() const {
   const auto consider = [&](SteadyTime time) { next = std::min(next.value_or(time), time); };
   for (const LoadedPtr& plugin : rows) {
     if (plugin->trial_ends) consider(*plugin->trial_ends);
+    if (plugin->replacement && plugin->replacement->done) consider(plugin->replacement->tell_by);
     for (const auto& [timer, deadline] : plugin->timers)
       consider(deadline);
     if (plugin->look_at) consider(*plugin->look_at);

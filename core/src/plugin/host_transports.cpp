@@ -16,10 +16,8 @@ namespace {
 constexpr std::size_t kMaxMessagesWaiting = 128;
 /// How often what data threads met is looked at while there are links.
 constexpr Duration kLookEvery = 1s;
-/// A replaced generation carries data until the new one has tried everything and its paths have been checked,
-/// but not longer than this.
-constexpr Duration kLingerAfterDone = 3s;
-constexpr Duration kLingerAtMost = 15s;
+/// A replaced generation carries data for so long, until the paths of the new one have been checked.
+constexpr Duration kLinger = 3s;
 
 LinkId id_of(const Loaded& plugin, std::uint32_t serial) {
   return LinkId{(std::uint64_t{plugin.number} << 32) | serial};
@@ -74,18 +72,25 @@ void Host::State::carry_out_link(const LoadedPtr& plugin, Request& request, Now 
     return at != plugin->links.end() && at->second.is_open;
   };
   if (const auto* send = std::get_if<request::SendOnLink>(&request)) {
-    if (is_there(send->serial) && callbacks.send_on_link)
-      callbacks.send_on_link(id_of(*plugin, send->serial), send->bytes);
+    send_on_link(*plugin, *send);
   } else if (const auto* allocated = std::get_if<request::Allocated>(&request)) {
     if (!is_there(allocated->serial) || !callbacks.link_allocated) return;
+    plugin->links[allocated->serial].is_allocated = true;
     callbacks.link_allocated(
         id_of(*plugin, allocated->serial),
         {allocated->relayed, allocated->mapped, allocated->label.empty() ? plugin->name() : allocated->label,
          allocated->overhead});
   } else if (const auto* lost = std::get_if<request::AllocationLost>(&request)) {
-    if (is_there(lost->serial) && callbacks.allocation_lost)
-      callbacks.allocation_lost(id_of(*plugin, lost->serial), lost->reason);
+    if (!is_there(lost->serial) || !callbacks.allocation_lost) return;
+    plugin->links[lost->serial].is_allocated = false;
+    callbacks.allocation_lost(id_of(*plugin, lost->serial), lost->reason);
   }
+}
+
+void Host::State::send_on_link(Loaded& plugin, const request::SendOnLink& message) {
+  const auto at = plugin.links.find(message.serial);
+  if (at == plugin.links.end() || !at->second.is_open || !callbacks.send_on_link) return;
+  callbacks.send_on_link(id_of(plugin, message.serial), message.bytes);
 }
 
 bool Host::State::close_link(Loaded& plugin, std::uint32_t serial) {
@@ -118,6 +123,16 @@ void Host::State::tell_transport_bases(const LoadedPtr& plugin, Now now) {
   });
 }
 
+void Host::State::restart_transport(const LoadedPtr& plugin, Now now) {
+  std::vector<std::uint32_t> closed;
+  for (const auto& [serial, link] : plugin->links)
+    closed.push_back(serial);
+  close_links(*plugin);
+  call_source(plugin, now, "set_bases",
+              [closed](Instance& instance) { return set_transport_bases(instance, {}, closed); });
+  tell_transport_bases(plugin, now);
+}
+
 void Host::State::on_link_open(LinkId id, Now now) {
   const FoundLink found = find_link(id);
   if (!found || found.plugin->state != InstanceState::active) return;
@@ -145,13 +160,14 @@ bool Host::State::on_link_message(LinkId id, ByteView bytes, Now now) {
   auto work = [name = found.name, copy = Bytes(bytes.begin(), bytes.end())](Instance& instance) {
     return give_message(instance, name, copy);
   };
-  call(found.plugin, now, std::move(work), [weak, plugin = found.plugin](std::optional<cw_status> status) {
-    --plugin->messages_waiting;
-    const auto state = weak.lock();
-    if (!state || !status) return;
-    if (*status == CW_OK) return state->on_good_call(*plugin);
-    state->on_fault(plugin, fmt::format("on_message failed ({})", status_text(*status)));
-  });
+  call(found.plugin, now, std::move(work),
+       [weak, plugin = found.plugin, now](std::optional<cw_status> status) {
+         --plugin->messages_waiting;
+         const auto state = weak.lock();
+         if (!state || !status) return;
+         if (*status == CW_OK) return state->on_good_call(plugin, now);
+         state->on_fault(plugin, fmt::format("on_message failed ({})", status_text(*status)));
+       });
   return true;
 }
 
@@ -198,16 +214,8 @@ void Host::State::linger(const LoadedPtr& plugin, Now now) {
   plugin->state = InstanceState::draining;
   plugin->timers.clear();
   plugin->look_at.reset();
-  plugin->linger_until = now.steady + kLingerAtMost;
+  plugin->linger_until = now.steady + kLinger;
   if (callbacks.timeout_changed) callbacks.timeout_changed();
-}
-
-void Host::State::end_lingering(const std::string& name, Now now) {
-  for (const LoadedPtr& plugin : rows) {
-    if (!plugin->linger_until || plugin->name() != name) continue;
-    plugin->linger_until = std::min(*plugin->linger_until, now.steady + kLingerAfterDone);
-    if (callbacks.timeout_changed) callbacks.timeout_changed();
-  }
 }
 
 }  // namespace causeway::plugin

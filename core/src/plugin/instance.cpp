@@ -25,13 +25,17 @@ Instance::~Instance() {
   if (!is_abandoned_) end();
 }
 
+void Instance::drain() {
+  if (instance_ == nullptr || std::exchange(is_drained_, true)) return;
+  services_.set_wake({});
+  if (const auto drain = library_->entry().drain; drain != nullptr) drain(instance_);
+  services_.drain();
+}
+
 void Instance::end() {
   if (instance_ == nullptr) return;
-  services_.drain();
-  services_.set_wake({});
-  const cw_entry& entry = library_->entry();
-  if (entry.drain != nullptr) entry.drain(instance_);
-  entry.destroy(std::exchange(instance_, nullptr));
+  drain();
+  library_->entry().destroy(std::exchange(instance_, nullptr));
 }
 
 void Instance::abandon() {

@@ -25,9 +25,18 @@ class Instance {
   Table table() const {
     return read_table<Table>(library_->extension());
   }
+  /// Of an extension that it may have or not; all null if not.
+  template <class Table>
+  Table optional_table(const char* id) const {
+    const void* given = library_->entry().get_extension(id);
+    return given == nullptr ? Table{} : read_table<Table>(given);
+  }
   ServiceHost& services() { return services_; }
 
-  /// Drain, destroy. Plugin thread, once.
+  /// Its last useful moment: what it says in it stays in services().take(). Afterwards services refuse.
+  /// Plugin thread, once.
+  void drain();
+  /// Drain unless that was done, destroy. Plugin thread.
   void end();
   /// The library, to be closed by the caller; after end().
   PluginLibrary& library() { return *library_; }
@@ -44,6 +53,7 @@ class Instance {
   std::shared_ptr<PluginLibrary> library_;
   ServiceHost services_;
   cw_instance* instance_ = nullptr;
+  bool is_drained_ = false;
   std::atomic<bool> is_abandoned_ = false;
 };
 

@@ -1,15 +1,14 @@
 #include "plugin/probe.hpp"
 
-#include <cap-ng.h>
 #include <fmt/format.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 
-#include <csignal>
 #include <cstdio>
+#include <iterator>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "causeway/entry.h"
+#include "plugin/confine.hpp"
 #include "plugin/plugin_library.hpp"
 #include "plugin/self_check.hpp"
 
@@ -17,27 +16,42 @@ namespace causeway::plugin {
 
 namespace {
 
-/// What is probed is not trusted yet: no capabilities, no new privileges, no core files.
-Result<void> confine() {
-  if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return Error{"the probe could not set no_new_privs"};
-  capng_clear(CAPNG_SELECT_ALL);
-  // Without CAP_SETPCAP the bounding set can't be changed; what counts is that nothing is held.
-  if (capng_apply(CAPNG_SELECT_BOTH) != 0 && capng_apply(CAPNG_SELECT_CAPS) != 0) {
-    return Error{"the probe could not drop its capabilities"};
-  }
-  const rlimit none{0, 0};
-  ::setrlimit(RLIMIT_CORE, &none);
-  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-  return {};
+std::size_t entries_of(const char* directory) {
+  std::error_code error;
+  const std::filesystem::directory_iterator begin(directory, error), end;
+  return static_cast<std::size_t>(std::distance(begin, end));
 }
 
-Result<nlohmann::json> examine(const std::filesystem::path& file) {
-  if (auto ok = confine(); !ok) return ok.error();
+/// What this process has open and runs.
+struct Holdings {
+  std::size_t threads = entries_of("/proc/self/task");
+  std::size_t descriptors = entries_of("/proc/self/fd");
+};
+
+/// Loads, checks and unloads once. The flag: the library is still in memory afterwards.
+Result<std::pair<Descriptor, bool>> run_cycle(const std::filesystem::path& file) {
   auto library = PluginLibrary::open(file);
   if (!library) return library.error();
   const Descriptor descriptor = (*library)->descriptor();
   if (auto ok = self_check(*library); !ok) return ok.error();
-  const bool pinned = (*library)->close() == PluginLibrary::Closed::pinned;
+  return std::pair(descriptor, (*library)->close() == PluginLibrary::Closed::pinned);
+}
+
+Result<nlohmann::json> examine(const std::filesystem::path& file) {
+  if (auto ok = confine(); !ok) return ok.error();
+  const auto first = run_cycle(file);
+  if (!first) return first.error();
+  const auto& [descriptor, pinned] = *first;
+  // The first time may open what stays for good; what grows the second time would grow with each reload.
+  const Holdings before;
+  if (const auto second = run_cycle(file); !second) return second.error();
+  const Holdings after;
+  if (after.threads > before.threads)
+    return Error{"leaves a thread running when it is unloaded: use timers and posted work of the host"};
+  if (after.descriptors > before.descriptors) {
+    return Error{fmt::format("leaves {} file descriptors open when it is unloaded: close them in destroy",
+                             after.descriptors - before.descriptors)};
+  }
   nlohmann::json report = {{"id", descriptor.id},
                            {"name", descriptor.name},
                            {"version", descriptor.version},

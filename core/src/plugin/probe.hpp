@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <stop_token>
 
 #include "base/result.hpp"
 #include "base/time.hpp"
@@ -13,8 +14,8 @@ namespace causeway::plugin {
 int probe_main(const std::filesystem::path& file);
 
 /// The host's side: runs `program --probe-plugin file` and waits at most `limit`. The error is the probe's
-/// own, or says how it ended: plugins that crash or hang do so there.
+/// own, or says how it ended: plugins that crash or hang do so there. Any thread.
 Result<void> run_probe(const std::filesystem::path& program, const std::filesystem::path& file,
-                       Duration limit);
+                       Duration limit, const std::stop_token& stop = {});
 
 }  // namespace causeway::plugin

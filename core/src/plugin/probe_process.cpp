@@ -22,6 +22,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 constexpr std::size_t kMaxReportBytes = 16 * 1024;
 constexpr std::size_t kMaxReasonBytes = 512;
+constexpr std::chrono::milliseconds kLookForStop{50};
 
 /// A started child and the read end of its stdout; kills and reaps what still runs.
 struct Child {
@@ -71,19 +72,21 @@ Result<void> start(Child& child, const std::filesystem::path& program, const std
   return {};
 }
 
-/// Everything the child prints until it closes its stdout; false when the deadline came first.
-bool read_report(const Child& child, Clock::time_point deadline, std::string& report) {
-  while (true) {
-    const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now()).count();
-    if (left <= 0) return false;
+/// Everything the child prints until it closes its stdout; false when the deadline came first, or a stop.
+bool read_report(const Child& child, Clock::time_point deadline, const std::stop_token& stop,
+                 std::string& report) {
+  while (!stop.stop_requested()) {
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now());
+    if (left <= left.zero()) return false;
     pollfd wait{child.out, POLLIN, 0};
-    if (::poll(&wait, 1, static_cast<int>(left)) <= 0) continue;
+    if (::poll(&wait, 1, static_cast<int>(std::min(left, kLookForStop).count())) <= 0) continue;
     char buffer[4096];
     const ssize_t got = ::read(child.out, buffer, sizeof buffer);
     if (got < 0 && errno == EINTR) continue;
     if (got <= 0) return true;
     report.append(buffer, std::min(static_cast<std::size_t>(got), kMaxReportBytes - report.size()));
   }
+  return false;
 }
 
 std::string signal_text(int signal) {
@@ -94,14 +97,15 @@ std::string signal_text(int signal) {
 }  // namespace
 
 Result<void> run_probe(const std::filesystem::path& program, const std::filesystem::path& file,
-                       Duration limit) {
+                       Duration limit, const std::stop_token& stop) {
   Child child;
   if (auto ok = start(child, program, file); !ok) return ok.error();
   const auto deadline = Clock::now() + limit;
   std::string report;
   const Error too_slow{
       fmt::format("did not finish its probe within {:.1f} s: it hangs", to_milliseconds(limit) / 1e3)};
-  if (!read_report(child, deadline, report)) return too_slow;
+  if (!read_report(child, deadline, stop, report))
+    return stop.stop_requested() ? Error{"the daemon is ending"} : too_slow;
   // stdout is closed: the process is about to end, unless the plugin closed it itself.
   int status = 0;
   while (true) {

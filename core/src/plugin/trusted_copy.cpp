@@ -49,13 +49,13 @@ Result<void> check_owner(const struct stat& status) {
   return {};
 }
 
-Result<Bytes> read_checked(const std::filesystem::path& file) {
+Result<Bytes> read_checked(const std::filesystem::path& file, Result<void> (*check)(const struct stat&)) {
   // O_NONBLOCK: opening a FIFO must not wait for its writer.
   const FileDescriptor in(::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
   if (in.get() < 0) return Error{fmt::format("cannot be opened: {}", errno_text())};
   struct stat status {};
   if (::fstat(in.get(), &status) != 0) return Error{fmt::format("cannot be examined: {}", errno_text())};
-  if (auto ok = check_owner(status); !ok) return ok.error();
+  if (auto ok = check(status); !ok) return ok.error();
   Bytes bytes(static_cast<std::size_t>(status.st_size));
   std::size_t done = 0;
   while (done < bytes.size()) {
@@ -65,6 +65,25 @@ Result<Bytes> read_checked(const std::filesystem::path& file) {
     done += static_cast<std::size_t>(got);
   }
   return bytes;
+}
+
+/// Anybody may own a signature: it proves itself.
+Result<void> check_signature_file(const struct stat& status) {
+  if (S_ISREG(status.st_mode) && static_cast<std::uint64_t>(status.st_size) <= kMaxSignatureBytes) return {};
+  return Error{"it is no file of four lines"};
+}
+
+Result<void> check_signed(const std::filesystem::path& file, ByteView bytes,
+                          std::span<const SigningKey> keys) {
+  auto beside = file;
+  beside += ".minisig";
+  const auto signature = read_checked(beside, check_signature_file);
+  if (!signature) {
+    return Error{
+        fmt::format("not signed, and plugins.keys asks for it: {} {}: put it there (minisign -Sm {})",
+                    beside.filename().string(), signature.error().message, file.filename().string())};
+  }
+  return check_signature(bytes, as_text(*signature), keys);
 }
 
 Result<void> make_private(const std::filesystem::path& directory) {
@@ -109,10 +128,14 @@ std::string sha256_hex(ByteView bytes) {
 }  // namespace
 
 Result<TrustedCopy> make_trusted_copy(const std::filesystem::path& file,
-                                      const std::filesystem::path& directory, const std::string& copy_name) {
-  const auto bytes = read_checked(file);
+                                      const std::filesystem::path& directory, const std::string& copy_name,
+                                      std::span<const SigningKey> keys) {
+  const auto bytes = read_checked(file, check_owner);
   if (!bytes) return bytes.error();
   if (auto ok = check_elf(*bytes); !ok) return ok.error();
+  if (!keys.empty()) {
+    if (auto ok = check_signed(file, *bytes, keys); !ok) return ok.error();
+  }
   if (auto ok = make_private(directory); !ok) return ok.error();
   TrustedCopy copy{directory / copy_name, sha256_hex(*bytes)};
   if (auto ok = write_new(copy.path, *bytes); !ok) return ok.error();

@@ -2,9 +2,11 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <span>
 #include <string>
 
 #include "base/result.hpp"
+#include "plugin/signature.hpp"
 
 namespace causeway::plugin {
 
@@ -20,8 +22,10 @@ struct TrustedCopy {
 inline constexpr std::size_t kMaxPluginBytes = 64u << 20;
 
 /// Reads `file` (regular, owned by root or us, not writable by group or others, a shared library for this
-/// machine) and writes it to `directory`/`copy_name`, mode 0500. The directory is made, mode 0700.
+/// machine; with `keys`, signed in FILE.minisig by one of them) and writes it to `directory`/`copy_name`,
+/// mode 0500. The directory is made, mode 0700. All checks are of the bytes that are written.
 Result<TrustedCopy> make_trusted_copy(const std::filesystem::path& file,
-                                      const std::filesystem::path& directory, const std::string& copy_name);
+                                      const std::filesystem::path& directory, const std::string& copy_name,
+                                      std::span<const SigningKey> keys = {});
 
 }  // namespace causeway::plugin

@@ -188,11 +188,12 @@ TEST_F(HostLife, ReloadTakesTheFileAnew) {
   ASSERT_TRUE(world_.host().reload("plain-c", world_.now()));
   EXPECT_EQ(world_.row("plain-c")->generation, 2U);
   EXPECT_EQ(world_.row("plain-c")->state, InstanceState::active);
+  EXPECT_TRUE(is_mapped(first_copy)) << "in reserve until the new one has answered";
+  EXPECT_EQ(scores("peer"), (std::vector<std::int64_t>{1, 2, 3}));
   EXPECT_EQ(world_.host().list().size(), 1U);
   EXPECT_FALSE(is_mapped(first_copy)) << "the old code is gone";
   EXPECT_FALSE(std::filesystem::exists(first_copy));
   EXPECT_TRUE(is_mapped(world_.private_directory() / "swap.2.so"));
-  EXPECT_EQ(scores("peer"), (std::vector<std::int64_t>{1, 2, 3}));
 }
 
 TEST_F(HostLife, AFailedReloadKeepsWhatRuns) {
