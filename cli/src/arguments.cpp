@@ -115,6 +115,8 @@ class CommandLine {
     add_query(app_, "mappings", "The virtual address mapping table", "mappings");
     add_text(add_query(app_, "checks", "Connectivity checks of all peers, or of one", "checks"), "PEER",
              "Name or virtual address", "peer", false);
+    add_text(add_query(app_, "history", "What is remembered of the paths to all peers, or to one", "history"),
+             "PEER", "Name, virtual address or identity", "peer", false);
     add_query(app_, "friends", "Our user's friends and their nodes", "friends");
     add_query(app_, "netcheck", "What the network around this machine lets through", "netcheck");
     add_query(app_, "plugins", "Loaded plugins", "plugins");

@@ -208,6 +208,30 @@ std::string render_checks(const Json& checks) {
                   }));
 }
 
+std::string render_history(const Json& history) {
+  const auto count = [](const Json& value, const char* pattern) {
+    return value.is_number() && std::isfinite(value.get<double>())
+               ? fmt::format(fmt::runtime(pattern), value.get<double>())
+               : std::string("-");
+  };
+  Rows rows;
+  for (const Json& row : history.is_array() ? history : Json::array()) {
+    const Json& rate = member(row, "rate_bytes_per_s");
+    const Json& worked = member(row, "working_s");
+    rows.push_back({text(row, "peer"), text(row, "network"), text(row, "remote"), types(row),
+                    text(row, "transport"), milliseconds(member(row, "rtt_ms")),
+                    milliseconds(member(row, "jitter_ms")), percent(member(row, "loss")),
+                    rate.is_number() ? count(rate.get<double>() * 8e-6, "{:.1f} Mbit/s") : "-",
+                    worked.is_number() ? count(worked.get<double>() / 60, "{:.0f} min") : "-",
+                    count(member(row, "successes"), "{:.1f}"), count(member(row, "failures"), "{:.1f}"),
+                    count(member(row, "disconnects"), "{:.1f}"), text(row, "last_used")});
+  }
+  return table_or("nothing is remembered yet",
+                  {"PEER", "NETWORK", "REMOTE", "TYPE", "VIA", "RTT", "JITTER", "LOSS", "RATE", "WORKED",
+                   "WORKS", "FAILS", "LOST", "LAST USED"},
+                  rows);
+}
+
 std::string render_friends(const Json& friends) {
   Rows rows;
   for (const Json& entry : friends.is_array() ? friends : Json::array()) {
@@ -380,7 +404,8 @@ std::string render(std::string_view method, const Json& result) {
       {"status", render_status},       {"peers", render_peers},    {"candidates", render_candidates},
       {"mappings", render_mappings},   {"checks", render_checks},  {"plugins", render_plugins},
       {"explain", render_explanation}, {"ping", render_ping},      {"netcheck", render_netcheck},
-      {"metrics", render_values},      {"buffers", render_values}, {"friends", render_friends}};
+      {"metrics", render_values},      {"buffers", render_values}, {"friends", render_friends},
+      {"history", render_history}};
   if (const auto found = renderers.find(method); found != renderers.end()) return found->second(result);
   if (result.is_string()) return printable(result.get<std::string>()) + "\n";
   if (const std::string message = text(result, "message"); message != "-") return printable(message) + "\n";

@@ -13,6 +13,7 @@ std::string render_peers(const nlohmann::json& peers);
 std::string render_candidates(const nlohmann::json& candidates);
 std::string render_mappings(const nlohmann::json& mappings);
 std::string render_checks(const nlohmann::json& checks);
+std::string render_history(const nlohmann::json& history);
 std::string render_friends(const nlohmann::json& friends);
 std::string render_plugins(const nlohmann::json& plugins);
 std::string render_explanation(const nlohmann::json& explanation);

@@ -159,6 +159,8 @@ void SimNode::restart() {
   options.state = stored_;
   options.friends = stored_friends_;
   options.known_peers = stored_peers_;
+  options.history = stored_history_;
+  options.check_list = check_list;
   options.wished_name = name_;
   options.compact = compact;
   options.aes_256_gcm = aes_256_gcm;
@@ -364,15 +366,19 @@ void SimNode::obey(node::NodeAction& action) {
           [&](node::RankCandidates& rank) {
             node_->on_candidates_ranked(rank.generation, plugin::builtin_rank(rank.candidates), now());
           },
+          [](node::TellChoice&) {},
           [&](node::ScorePeerPaths& score) {
             plugin::Host::PairRanking ranking{
-                .scores = plugin::builtin_score(score.paths), .ask_again_after = {}, .stack = "builtin"};
+                .scores = score_paths ? score_paths(score.paths) : plugin::builtin_score(score.paths),
+                .ask_again_after = {},
+                .stack = score_paths ? "test" : "builtin"};
             node_->on_paths_scored(score.peer, score.round, ranking, now());
           },
           [&](node::OfferToSources& offer) { stun_->on_datagram(offer.base, offer.from, offer.bytes); },
           [&](node::SaveState& save) { stored_ = std::move(save.state); },
           [&](node::CoverTimestamp& cover) { stored_.timestamp = cover.stamp; },
           [&](node::SaveKnownPeers& save) { stored_peers_ = std::move(save.peers); },
+          [&](node::SaveHistory& save) { stored_history_ = std::move(save.history); },
           [&](node::SaveFriends& save) { stored_friends_ = std::move(save.friends); },
           [&](node::FriendAnswered& answer) { friend_answer_ = std::move(answer); },
           [&](node::JoinRefused& refused) {

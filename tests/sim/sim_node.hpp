@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <set>
@@ -45,6 +46,10 @@ class SimNode final : public dataplane::EventSink {
   bool compact = true, aes_256_gcm = false, path_messages = true, ipv6_inside = true;
   /// Whom it lets hear of its changes, from its next start on.
   node::SubscriptionPolicy subscriptions = node::SubscriptionPolicy::friends;
+  /// From its next start on.
+  node::CheckListPolicy check_list;
+  /// How it ranks its paths; the formula of RFC 8445 unless somebody knows better.
+  std::function<std::vector<path::Score>(const std::vector<path::PathView>&)> score_paths;
   /// What its wall clock is wrong by.
   Duration clock_error{};
   Now now() const;
@@ -115,6 +120,7 @@ class SimNode final : public dataplane::EventSink {
   store::NodeState stored_;
   store::FriendState stored_friends_;
   std::vector<store::KnownPeer> stored_peers_;
+  std::vector<store::PeerHistory> stored_history_;
   store::NodeKeys keys_;
   crypto::IdentityPublicKey identity_;
 

@@ -56,7 +56,8 @@ BaseChoice choose_addresses(const std::vector<net::Interface>& interfaces, const
         continue;
       }
       const auto mtu = static_cast<std::uint16_t>(std::clamp<std::uint32_t>(interface.mtu, 576, 65535));
-      choice.chosen.emplace(address.address, ChosenAddress{interface.name, address.prefix(), mtu});
+      choice.chosen.emplace(address.address, ChosenAddress{interface.name, address.prefix(), mtu,
+                                                           interface.gateway(address.address.family())});
     }
   }
   return choice;

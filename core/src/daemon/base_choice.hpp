@@ -21,6 +21,7 @@ struct ChosenAddress {
   std::string interface;
   net::Prefix on_link;
   std::uint16_t mtu = 1500;
+  std::optional<net::IpAddress> gateway = {};
 };
 /// An address of this machine that is no host candidate, and why.
 struct IgnoredAddress {

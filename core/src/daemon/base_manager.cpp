@@ -45,6 +45,7 @@ BaseManager::Changes BaseManager::update(const std::vector<net::Interface>& inte
     if (still != addresses.end() && still->second.interface == at->second.interface) {
       at->second.mtu = still->second.mtu;
       at->second.on_link = still->second.on_link;
+      at->second.gateway = still->second.gateway;
       addresses.erase(still);
       ++at;
       continue;
@@ -78,7 +79,8 @@ BaseManager::Changes BaseManager::update(const std::vector<net::Interface>& inte
                   .address = local,
                   .interface = wanted.interface,
                   .mtu = wanted.mtu,
-                  .on_link = wanted.on_link};
+                  .on_link = wanted.on_link,
+                  .gateway = wanted.gateway};
     open_[id] = *sockets;
     changes.added.push_back(std::move(*sockets));
   }

@@ -63,6 +63,12 @@ std::optional<std::string> parse_plugin_reference(std::string_view text) {
   return std::nullopt;
 }
 
+std::optional<bool> parse_check_list(std::string_view text) {
+  if (text == "keep") return true;
+  if (text == "drop") return false;
+  return std::nullopt;
+}
+
 void read_turn_servers(ConfigObject& root, Config& config) {
   auto servers = root.objects("turn_servers", 16);
   if (!servers) return;
@@ -220,6 +226,11 @@ Config read_config(std::string_view text, std::set<std::string>* keys_looked_for
   root.read_flag("ipv6", config.ipv6);
   root.read_text("subscriptions", config.subscriptions, "one of friends, all, none",
                  node::parse_subscription_policy);
+  root.read_text("check_list", config.check_list.is_kept, "one of keep, drop", parse_check_list);
+  std::int64_t history_days =
+      std::chrono::duration_cast<std::chrono::days>(config.check_list.history).count();
+  root.read_integer("history_days", history_days, 1, 3650);
+  config.check_list.history = std::chrono::days(history_days);
   root.read_flag("hosts_file", config.hosts_file);
   root.read_optional_text("virtual_address", config.virtual_address,
                           "an address with its prefix length, such as 10.9.0.1/24", InterfaceAddress::parse);

@@ -13,6 +13,7 @@
 #include "base/result.hpp"
 #include "crypto/keys.hpp"
 #include "net/endpoint.hpp"
+#include "node/check_list_policy.hpp"
 #include "node/subscription_policy.hpp"
 
 namespace causeway::daemon {
@@ -124,7 +125,8 @@ struct Config {
   bool ipv6 = true;  ///< an IPv6 virtual address beside the IPv4 one, where the network has them
   node::SubscriptionPolicy subscriptions = node::SubscriptionPolicy::friends;
   DataPlaneConfig data_plane;
-  bool hosts_file = true;  ///< NAME.cw of every peer in a managed block of /etc/hosts
+  node::CheckListPolicy check_list;  ///< keys check_list and history_days
+  bool hosts_file = true;            ///< NAME.cw of every peer in a managed block of /etc/hosts
   std::optional<InterfaceAddress> virtual_address;  ///< own address when no server gives one
   std::vector<WireguardPeer> wireguard_peers;
   friend bool operator==(const Config&, const Config&) = default;

@@ -122,6 +122,10 @@ Result<Json> friends(ControlTarget& target, const Json&) {
   return protocol::success(node::friends_report(target.node()));
 }
 
+Result<Json> history(ControlTarget& target, const Json& params) {
+  return node::history_report(target.node(), protocol::get_string(params, "peer"), target.now());
+}
+
 Result<Json> plugins(ControlTarget& target, const Json&) {
   Json list = Json::array();
   for (const plugin::PluginView& view : target.plugins().list()) {
@@ -351,7 +355,7 @@ const std::unordered_map<std::string, Query>& queries() {
   static const std::unordered_map<std::string, Query> table{
       {"status", status},   {"peers", peers},     {"candidates", candidates}, {"mappings", mappings},
       {"checks", checks},   {"explain", explain}, {"plugins", plugins},       {"plugin.list", plugins},
-      {"metrics", metrics}, {"buffers", buffers}, {"friends", friends},
+      {"metrics", metrics}, {"buffers", buffers}, {"friends", friends},       {"history", history},
   };
   return table;
 }

@@ -82,6 +82,7 @@ void Daemon::obey(node::NodeAction& action) {
                   pump();
                 });
           },
+          [](node::TellChoice&) {},
           [&](node::OfferToSources& offer) {
             plugins_.on_datagram(offer.base, offer.from, offer.bytes, now());
           },
@@ -91,6 +92,7 @@ void Daemon::obey(node::NodeAction& action) {
           },
           [&](node::SaveFriends& save) { keeper_.save(std::move(save.friends)); },
           [&](node::SaveKnownPeers& save) { keeper_.save(std::move(save.peers)); },
+          [&](node::SaveHistory& save) { keeper_.save(std::move(save.history)); },
           [&](node::FriendAnswered& answer) {
             auto waiting = friend_waiters_.extract(answer.ticket);
             if (waiting.empty()) return;

@@ -42,6 +42,8 @@ node::Node::Options node_options(const Config& config, const store::StateDirecto
   options.state = state.state();
   options.friends = state.friends();
   options.known_peers = state.known_peers();
+  options.history = state.history();
+  options.check_list = config.check_list;
   options.compact = config.data_plane.compact;
   options.aes_256_gcm =
       config.data_plane.compact && config.data_plane.aes != AesChoice::off && crypto::aes_is_in_hardware();

@@ -30,6 +30,7 @@ void StateKeeper::Job::merge(Job&& older) {
   if (!state) state = std::move(older.state);
   if (!friends) friends = std::move(older.friends);
   if (!peers) peers = std::move(older.peers);
+  if (!history) history = std::move(older.history);
   number = std::max(number, older.number);
 }
 
@@ -65,7 +66,9 @@ void StateKeeper::submit(std::optional<T> Job::*part, T value) {
   {
     const std::lock_guard lock(mutex_);
     job_.*part = std::move(value);
-    if constexpr (!std::is_same_v<T, std::vector<store::KnownPeer>>) job_.number = ++submitted_;
+    constexpr bool is_cache = std::is_same_v<T, std::vector<store::KnownPeer>> ||
+                              std::is_same_v<T, std::vector<store::PeerHistory>>;
+    if constexpr (!is_cache) job_.number = ++submitted_;
   }
   wake_up_.notify_one();
 }
@@ -81,6 +84,8 @@ void StateKeeper::save(store::NodeState state) {
 void StateKeeper::save(store::FriendState friends) { submit(&Job::friends, std::move(friends)); }
 
 void StateKeeper::save(std::vector<store::KnownPeer> peers) { submit(&Job::peers, std::move(peers)); }
+
+void StateKeeper::save(std::vector<store::PeerHistory> history) { submit(&Job::history, std::move(history)); }
 
 void StateKeeper::save_port(const net::IpAddress& local, std::uint16_t port) {
   auto& ports = state_.ports;
@@ -168,6 +173,7 @@ StateKeeper::Outcome StateKeeper::write(Job& job) {
   write_part(job.state, &store::StateDirectory::save_state, outcome.state);
   write_part(job.friends, &store::StateDirectory::save_friends, outcome.state);
   write_part(job.peers, &store::StateDirectory::save_known_peers, outcome.peers);
+  write_part(job.history, &store::StateDirectory::save_history, outcome.peers);
   outcome.covered = directory_.state().timestamp;
   return outcome;
 }

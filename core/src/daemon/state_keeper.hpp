@@ -40,6 +40,7 @@ class StateKeeper {
   void save(store::NodeState state);
   void save(store::FriendState friends);
   void save(std::vector<store::KnownPeer> peers);
+  void save(std::vector<store::PeerHistory> history);
   /// Beyond kMaxRememberedPorts an arbitrary other one is forgotten.
   void save_port(const net::IpAddress& local, std::uint16_t port);
 
@@ -48,10 +49,10 @@ class StateKeeper {
   bool cover(const session::Tai64n& stamp, WallTime wall);
 
   using Done = std::function<void(const Result<void>&)>;
-  /// Calls `done` on the control thread once all that was to be saved so far (known peers aside, which are a
-  /// cache) is on disk, or with the error of the first try; at once when nothing waits.
+  /// Calls `done` on the control thread once all that was to be saved so far (known peers and history aside,
+  /// which are caches) is on disk, or with the error of the first try; at once when nothing waits.
   void when_stored(Done done);
-  /// Something was to be saved, known peers aside, that has not been tried yet.
+  /// Something was to be saved, known peers and history aside, that has not been tried yet.
   bool is_behind() const { return submitted_ > tried_; }
   /// Why the newest try failed; empty: all is well.
   const std::string& failure() const { return failure_; }
@@ -64,9 +65,10 @@ class StateKeeper {
     std::optional<store::NodeState> state;
     std::optional<store::FriendState> friends;
     std::optional<std::vector<store::KnownPeer>> peers;
+    std::optional<std::vector<store::PeerHistory>> history;
     std::uint64_t number = 0;  ///< of the newest wish for state or friends in it
 
-    bool is_empty() const { return !state && !friends && !peers; }
+    bool is_empty() const { return !state && !friends && !peers && !history; }
     /// Takes what `older` has and this has not.
     void merge(Job&& older);
   };
@@ -75,7 +77,7 @@ class StateKeeper {
     std::uint64_t number = 0;
     session::Tai64n covered{};
     Result<void> state;  ///< and friends
-    Result<void> peers;
+    Result<void> peers;  ///< and history
   };
 
   template <class T>

@@ -16,6 +16,8 @@ namespace {
 
 // IFF_LOWER_UP and IFF_DORMANT of linux/if.h, which does not go together with net/if.h.
 constexpr unsigned kLowerUp = 1U << 16, kDormant = 1U << 17;
+/// Machines with more NICs than half of this are full of containers, whose routers nobody asks for.
+constexpr std::size_t kMostGatewayQuestions = 128;
 
 template <class Value>
 bool take(ByteView bytes, Value& value) {
@@ -150,6 +152,17 @@ bool is_default_route(std::uint16_t type, ByteView payload) {
   return take(payload, route) && route.rtm_dst_len == 0 && route.rtm_type == RTN_UNICAST;
 }
 
+std::optional<IpAddress> gateway_of(std::uint16_t type, ByteView payload) {
+  rtmsg route;
+  if (type != RTM_NEWROUTE || !take(payload, route)) return std::nullopt;
+  std::optional<IpAddress> gateway;
+  for_each_attribute(payload.subspan(NLMSG_ALIGN(sizeof route)),
+                     [&](std::uint16_t attribute, ByteView value) {
+                       if (attribute == RTA_GATEWAY) gateway = address_of(value);
+                     });
+  return gateway;
+}
+
 Result<NicMonitor> NicMonitor::open() {
   auto events = NetlinkSocket::open_monitor(RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR |
                                             RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_ROUTE);
@@ -180,7 +193,7 @@ Result<bool> NicMonitor::refresh() {
   bool is_occasion = false;
   const auto drained = events_.drain([&](std::uint16_t type, ByteView payload) {
     if (type != RTM_NEWROUTE && type != RTM_DELROUTE) is_occasion = true;
-    if (is_default_route(type, payload)) default_route_changed_ = true;
+    if (is_default_route(type, payload)) is_occasion = default_route_changed_ = true;
   });
   if (drained.overflowed) is_occasion = default_route_changed_ = true;
   if (drained.any && !is_occasion) return false;
@@ -200,6 +213,36 @@ Result<bool> NicMonitor::refresh() {
   return changed;
 }
 
+/// Asks for the way to a far address, as what is bound to the NIC would take it.
+void NicMonitor::find_gateways(std::vector<Interface>& interfaces) {
+  std::size_t asked = 0;
+  for (Interface& interface : interfaces) {
+    if (!is_candidate_interface(interface)) continue;
+    for (const Family family : {Family::ipv4, Family::ipv6}) {
+      const bool has_address =
+          std::any_of(interface.addresses.begin(), interface.addresses.end(), [family](const auto& known) {
+            return known.address.family() == family && !known.address.is_link_local();
+          });
+      if (!has_address || ++asked > kMostGatewayQuestions) continue;
+      const IpAddress far = family == Family::ipv4
+                                ? IpAddress::v4(0xc0000201)  // 192.0.2.1
+                                : IpAddress::v6({0x20, 0x01, 0x0d, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1});
+      rtmsg route{};
+      route.rtm_family = family == Family::ipv4 ? AF_INET : AF_INET6;
+      route.rtm_dst_len = static_cast<unsigned char>(far.size() * 8);
+      NetlinkRequest question(RTM_GETROUTE, 0, route);
+      question.add(RTA_DST, {far.data(), far.size()});
+      question.add_u32(RTA_OIF, static_cast<std::uint32_t>(interface.index));
+      question.ask_for_acknowledgement();
+      auto& gateway = family == Family::ipv4 ? interface.gateway4 : interface.gateway6;
+      // No route is an answer, too.
+      (void)requests_.list(question, [&](std::uint16_t type, ByteView payload) {
+        if (const auto told = gateway_of(type, payload)) gateway = told;
+      });
+    }
+  }
+}
+
 int NicMonitor::list(std::vector<Interface>& interfaces) {
   NetlinkRequest links(RTM_GETLINK, NLM_F_DUMP, ifinfomsg{});
   const auto add = [&](std::uint16_t type, ByteView payload) { add_described(type, payload, interfaces); };
@@ -207,6 +250,7 @@ int NicMonitor::list(std::vector<Interface>& interfaces) {
   if (link_error != 0) return link_error;
   NetlinkRequest addresses(RTM_GETADDR, NLM_F_DUMP, ifaddrmsg{});
   const int address_error = requests_.list(addresses, add);
+  find_gateways(interfaces);
   std::sort(interfaces.begin(), interfaces.end(),
             [](const Interface& a, const Interface& b) { return a.index < b.index; });
   return address_error;

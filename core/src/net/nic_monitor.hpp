@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -33,7 +34,12 @@ struct Interface {
   bool loopback = false;
   std::uint32_t mtu = 0;
   std::vector<InterfaceAddress> addresses;
+  /// The routers that lead further from here; none: what is out of reach of this NIC, or not known.
+  std::optional<IpAddress> gateway4, gateway6;
 
+  const std::optional<IpAddress>& gateway(Family family) const {
+    return family == Family::ipv4 ? gateway4 : gateway6;
+  }
   friend bool operator==(const Interface&, const Interface&) = default;
 };
 
@@ -71,6 +77,8 @@ std::vector<LocalNetwork> local_networks(const std::vector<Interface>& interface
 /// An RTM_NEWROUTE or RTM_DELROUTE of a default route. Tables by the thousand change on some machines: others
 /// mean nothing here.
 bool is_default_route(std::uint16_t type, ByteView payload);
+/// The router of the route that one RTM_NEWROUTE message tells; none: there is no need of one.
+std::optional<IpAddress> gateway_of(std::uint16_t type, ByteView payload);
 /// Adds what one RTM_NEWLINK or RTM_NEWADDR message tells; links come before their addresses. Others, and
 /// messages too short, change nothing.
 void add_described(std::uint16_t type, ByteView payload, std::vector<Interface>& interfaces);
@@ -87,7 +95,8 @@ class NicMonitor {
   /// Readable when something may have changed: then call refresh().
   int descriptor() const { return events_.descriptor(); }
   /// Lists anew; true if interfaces() is different afterwards. Notifications are only the occasion, never the
-  /// source: so none that is lost (ENOBUFS) can leave the list wrong. Those of routes alone are no occasion.
+  /// source: so none that is lost (ENOBUFS) can leave the list wrong. Of routes only default ones are an
+  /// occasion.
   Result<bool> refresh();
   /// A default route came or went since this was asked last: the way out may be another one, with the same
   /// addresses.
@@ -99,6 +108,7 @@ class NicMonitor {
   NicMonitor(NetlinkSocket events, NetlinkSocket requests)
       : events_(std::move(events)), requests_(std::move(requests)) {}
   int list(std::vector<Interface>& interfaces);
+  void find_gateways(std::vector<Interface>& interfaces);
 
   NetlinkSocket events_;
   NetlinkSocket requests_;

@@ -12,6 +12,7 @@
 #include "path/path.hpp"
 #include "peer/peer.hpp"
 #include "store/friend_state.hpp"
+#include "store/history_state.hpp"
 #include "store/node_state.hpp"
 
 /// All that a node asks of the world around it. The driver obeys in order.
@@ -53,6 +54,12 @@ struct ScorePeerPaths {
   std::uint64_t round = 0;
   plugin::FriendTier tier = plugin::FriendTier::unknown;
   std::vector<path::PathView> paths;
+  std::vector<std::uint32_t> dead;  ///< those on which data is lost
+};
+/// What happened to the choice of a peer's path, while choices are told.
+struct TellChoice {
+  std::string peer;
+  std::shared_ptr<const peer::PathChoice> choice;
 };
 /// A STUN message that belongs to no peer: maybe to a candidate source.
 struct OfferToSources {
@@ -76,6 +83,10 @@ struct SaveFriends {
 struct SaveKnownPeers {
   std::vector<store::KnownPeer> peers;
 };
+/// What is remembered of paths, to be on disk soon: a cache, too. Empty: nothing is to be kept.
+struct SaveHistory {
+  std::vector<store::PeerHistory> history;
+};
 /// The end of add_friend() or remove_friend().
 struct FriendAnswered {
   std::uint64_t ticket = 0;
@@ -92,7 +103,7 @@ struct Left {};
 using NodeAction =
     std::variant<peer::SendDatagram, dataplane::Command, link::OpenConnection, link::SendLine,
                  link::CloseConnection, ConfigureInterface, ClearInterface, AddRoute, PublishNames,
-                 UpdateSources, UpdateRelays, RankCandidates, ScorePeerPaths, OfferToSources, SaveState,
-                 CoverTimestamp, SaveFriends, SaveKnownPeers, FriendAnswered, JoinRefused, Left>;
+                 UpdateSources, UpdateRelays, RankCandidates, ScorePeerPaths, TellChoice, OfferToSources, SaveState,
+                 CoverTimestamp, SaveFriends, SaveKnownPeers, SaveHistory, FriendAnswered, JoinRefused, Left>;
 
 }  // namespace causeway::node

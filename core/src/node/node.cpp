@@ -101,6 +101,7 @@ peer::Peer* Node::peer_at(const net::IpAddress& address) {
 // ---- life ----
 
 void Node::start(Now now) {
+  restore_history(now);
   if (state_.virtual_address && state_.on_link && state_.enrolment && !state_.enrolment->left) {
     // The address is ours until we leave: applications can bind to it before the server answers.
     configure_interface();
@@ -205,6 +206,7 @@ Result<void> Node::join(std::optional<std::string> token, Now now) {
 void Node::stop(Now now) {
   if (link_) link_->stop(now);
   if (save_peers_at_) save_peers(now);
+  if (history_ && history_->has_news()) save_history(now);
   run(now);
 }
 // ---- time ----
@@ -230,6 +232,7 @@ void Node::on_timeout(Now now) {
     if (link_) link_->disconnect(address);
   }
   if (save_peers_at_ && *save_peers_at_ <= now.steady) save_peers(now);
+  if (save_history_at_ && *save_history_at_ <= now.steady) save_history(now);
   run(now);
 }
 
@@ -243,6 +246,7 @@ std::optional<SteadyTime> Node::next_timeout() const {
   for (const auto& [address, lookup] : lookups_)
     consider(lookup.until);
   consider(save_peers_at_);
+  consider(save_history_at_);
   return next;
 }
 

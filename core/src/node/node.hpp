@@ -12,9 +12,11 @@
 #include "base/random.hpp"
 #include "base/time.hpp"
 #include "dataplane/messages.hpp"
+#include "history/path_history.hpp"
 #include "link/server_link_fsm.hpp"
 #include "node/actions.hpp"
 #include "node/candidate_book.hpp"
+#include "node/check_list_policy.hpp"
 #include "node/friend_book.hpp"
 #include "node/subscription_policy.hpp"
 #include "node/transaction_table.hpp"
@@ -48,11 +50,13 @@ class Node {
     std::optional<net::IpAddress> static_address;
     ice::Agent::Options ice;
     SubscriptionPolicy subscriptions = SubscriptionPolicy::friends;
-    bool ipv6_inside = true;    ///< false: take no IPv6 virtual address, and announce none
-    unsigned data_loops = 1;    ///< each peer's session belongs to one of them
-    bool path_messages = true;  ///< announce path messages; nothing without `compact`
-    bool compact = true;        ///< announce compact messages, and use them with peers that do too
-    bool aes_256_gcm = false;   ///< the same of AES-256-GCM in them
+    CheckListPolicy check_list = {};
+    std::vector<store::PeerHistory> history = {};  ///< as stored
+    bool ipv6_inside = true;                       ///< false: take no IPv6 virtual address, and announce none
+    unsigned data_loops = 1;                       ///< each peer's session belongs to one of them
+    bool path_messages = true;                     ///< announce path messages; nothing without `compact`
+    bool compact = true;       ///< announce compact messages, and use them with peers that do too
+    bool aes_256_gcm = false;  ///< the same of AES-256-GCM in them
   };
   Node(Options options, RandomSource& random);
   ~Node();
@@ -86,6 +90,8 @@ class Node {
                        Now now);
   /// The priority stack changed: candidates and paths are ranked anew.
   void on_ranking_changed(Now now);
+  /// Whether each choice of a path is told (TellChoice), beginning with how things stand.
+  void tell_choices(bool is_telling, Now now);
   void on_timeout(Now now);
   std::optional<SteadyTime> next_timeout() const;
 
@@ -101,6 +107,10 @@ class Node {
   void set_extra_stun_servers(std::vector<net::Endpoint> servers, Now now);
   /// Another one than before is applied to the subscribers there are.
   void set_subscription_policy(SubscriptionPolicy policy, Now now);
+
+  void set_check_list(CheckListPolicy policy, Now now);
+  /// What the address server thinks of the paths to this peer.
+  void set_hints(dataplane::PeerId peer, std::vector<path::HintFor> hints, Now now);
 
   /// Puts a user, named by himself or by a node of his, on our user's friend list, or takes him off and
   /// forgets his pins. With a key, only the keys so given are his. FriendAnswered with the returned ticket
@@ -118,6 +128,8 @@ class Node {
   const std::string& link_reason() const { return link_reason_; }
   const store::NodeState& state() const { return state_; }
   const FriendBook& friends() const { return friends_; }
+  /// Null: nothing is remembered of paths.
+  const history::PathHistory* history() const { return history_.get(); }
   const session::LocalKeys& session_keys() const { return session_keys_; }
   const crypto::IdentityPublicKey& identity() const { return identity_; }
   /// Ours, from the server or, while none has given one, the configuration.
@@ -194,6 +206,10 @@ class Node {
   void save_peers(Now now);
   std::vector<store::KnownPeer> known_peers() const;
   void remove_unlisted(const std::vector<net::IpAddress>& listed, Now now);
+  // ---- node_history.cpp ----
+  void restore_history(Now now);
+  void keep_history_soon(Now now);
+  void save_history(Now now);
   // ---- node_subscriptions.cpp ----
   /// Subscribes to a peer that we have a use for, or ends that.
   void refresh_subscription(const peer::Peer& peer, Now now);
@@ -241,6 +257,8 @@ class Node {
   link::SeenSerials stored_serials_;                             ///< of every record that was read back
   bool is_restoring_ = false;
   std::optional<SteadyTime> save_peers_at_, peers_saved_;
+  std::unique_ptr<history::PathHistory> history_;
+  std::optional<SteadyTime> save_history_at_, history_saved_;
   FriendBook friends_;
   struct FriendWish {
     std::string name;

@@ -113,7 +113,8 @@ std::vector<store::KnownPeer> Node::known_peers() const {
     known.user = peer->description().user;
     known.record = record->second;
     // One that worked and is out of reach at the moment is wanted, too: an agent still looks for it.
-    known.in_use = peer->agent() && (!memory.paths.empty() || peer->state() == peer::PeerState::connecting);
+    known.in_use = peer->agent() && (!memory.paths.empty() || peer->state() == peer::PeerState::connecting ||
+                                     peer->state() == peer::PeerState::connected);
     known.local_ufrag = std::move(memory.local_ufrag);
     known.remote_ufrag = std::move(memory.remote_ufrag);
     known.past_remote_ufrags = std::move(memory.past_remote_ufrags);

@@ -21,7 +21,16 @@ void Node::ask_for_scores(const peer::Peer& peer, peer::ScorePaths&& ask) {
                                        .name = peer.description().name,
                                        .round = ask.round,
                                        .tier = tier_of(peer),
-                                       .paths = std::move(ask.paths)});
+                                       .paths = std::move(ask.paths),
+                                       .dead = std::move(ask.dead)});
+}
+
+void Node::tell_choices(bool is_telling, Now now) {
+  if (std::exchange(peer_context_.tells_choices, is_telling) == is_telling || !is_telling) return;
+  for (auto& [id, peer] : peers_) {
+    peer->begin_telling(now);
+    obey_peer(*peer, now);
+  }
 }
 
 peer::Peer& Node::add_peer(peer::PeerDescription description, Now now) {
@@ -104,6 +113,9 @@ void Node::obey_peer(peer::Peer& peer, Now now) {
                    },
                    [&](peer::MemoryChanged&) { keep_peers_soon(now); },
                    [&](peer::ScorePaths& ask) { ask_for_scores(peer, std::move(ask)); },
+                   [&](std::shared_ptr<const peer::PathChoice>& choice) {
+                     actions_.emplace_back(TellChoice{peer.description().name, std::move(choice)});
+                   },
                    [&](peer::PeerStateChanged& changed) {
                      log::info("peer", "{} ({}) is {}{}{}", peer.description().name,
                                peer.description().virtual_address.to_string(), peer::to_string(changed.state),
@@ -112,6 +124,7 @@ void Node::obey_peer(peer::Peer& peer, Now now) {
                },
                *action);
   }
+  keep_history_soon(now);
 }
 
 void Node::publish_forwarding() {

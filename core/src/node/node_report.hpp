@@ -1,8 +1,11 @@
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <string>
 #include <string_view>
 
+#include "base/result.hpp"
 #include "base/time.hpp"
 #include "node/node.hpp"
 
@@ -30,6 +33,9 @@ nlohmann::json candidate_limits_report(const peer::Peer& peer);
 nlohmann::json mappings_report(const Node& node);
 /// Of one peer, or of all.
 nlohmann::json checks_report(const Node& node, const peer::Peer* only);
+/// What is remembered of paths: of the peer of this name, virtual address or identity, or of all. The error
+/// says that nothing is known of it.
+Result<nlohmann::json> history_report(const Node& node, const std::optional<std::string>& peer, Now now);
 /// Every pair with its state, measurements and score, and the rule that chose.
 nlohmann::json explain_report(const Node& node, const peer::Peer& peer, Now now);
 

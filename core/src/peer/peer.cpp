@@ -305,7 +305,7 @@ void Peer::on_path_failed(const dataplane::DataPath& path, Now now) {
 void Peer::ask_for_scores(Now now) {
   score_at_.reset();
   if (!agent_ || paths_.valid_count() == 0) return;
-  actions_.emplace_back(ScorePaths{++score_round_, views(now)});
+  actions_.emplace_back(ScorePaths{++score_round_, views(now), paths_.dead()});
   score_at_ = now.steady + kRescoreEvery;
 }
 
@@ -313,6 +313,7 @@ void Peer::on_scores(std::uint64_t round, const plugin::Host::PairRanking& ranki
   if (round != score_round_ || !agent_) return;  // overtaken by a newer question
   paths_.set_scores(ranking.scores);
   scored_by_ = ranking.stack;
+  tell({.kind = PathChoice::Kind::scored, .now = now, .stack = ranking.stack});
   if (ranking.ask_again_after) {
     const Duration wait = std::clamp<Duration>(*ranking.ask_again_after, kTick, kRescoreEvery);
     score_at_ = now.steady + wait;
@@ -482,7 +483,10 @@ void Peer::send_handshake(Bytes message) {
 
 void Peer::reselect(Now now) {
   if (!agent_) return;
-  const path::Selection selection = paths_.reselect(agent_->role(), *agent_, now.steady);
+  path::PathChooser::Input input = paths_.choice(agent_->role(), *agent_, now.steady);
+  const auto before = paths_.selected();
+  const path::Selection selection = paths_.choose(input, now.steady);
+  if (context_.tells_choices) tell_choice(std::move(input), before, selection, now);
   reselect_at_ = selection.ask_again;
   path_control_.tell_order(*agent_, now.steady);
   if (!selection.changed) return;

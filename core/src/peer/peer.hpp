@@ -17,6 +17,7 @@
 #include "ice/agent.hpp"
 #include "net/endpoint.hpp"
 #include "peer/local_base.hpp"
+#include "peer/path_choice.hpp"
 #include "peer/path_control.hpp"
 #include "peer/path_recorder.hpp"
 #include "peer/peer_memory.hpp"
@@ -71,6 +72,7 @@ struct PeerContext {
   bool path_messages = false;                                                 ///< one more ability of ours
   history::PathHistory* history = nullptr;  ///< none: nothing is remembered of paths
   bool keeps_check_list = true;             ///< false: nor of the pairs that worked
+  bool tells_choices = false;               ///< kept by the node: somebody records them
 };
 
 // ---- what a peer asks of its node ----
@@ -91,13 +93,14 @@ struct MemoryChanged {};
 struct ScorePaths {
   std::uint64_t round;
   std::vector<path::PathView> paths;
+  std::vector<std::uint32_t> dead;  ///< those on which data is lost
 };
 struct PeerStateChanged {
   PeerState state;
   std::string reason;
 };
 using PeerAction = std::variant<SendDatagram, dataplane::Command, Offer, WithdrawOffer, MemoryChanged,
-                                ScorePaths, PeerStateChanged>;
+                                ScorePaths, PeerStateChanged, std::shared_ptr<const PathChoice>>;
 
 /// One peer: its ICE agent, its session, its paths, and the rules by which the three work together. Sans-I/O;
 /// control thread; owned by the node.
@@ -159,6 +162,8 @@ class Peer {
   void on_scores(std::uint64_t round, const plugin::Host::PairRanking& ranking, Now now);
   /// The stack changed: score again.
   void rescore(Now now);
+  /// PeerContext::tells_choices was set.
+  void begin_telling(Now now);
   /// What the address server thinks of its paths, in place of what it thought before.
   void set_hints(std::vector<path::HintFor> hints, Now now);
 
@@ -204,6 +209,10 @@ class Peer {
   void renew_outdated_session(Now now);
   void reselect(Now now);
   void nominate_when_settled(Now now);
+  // ---- peer_choices.cpp ----
+  void tell_choice(path::PathChooser::Input input, std::optional<ice::PairId> before,
+                   const path::Selection& selection, Now now);
+  void tell(PathChoice choice);
   // ---- peer_history.cpp ----
   std::vector<path::PathView> views(Now now) const;
   PathRecorder::Subject history_subject() const;

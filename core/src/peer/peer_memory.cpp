@@ -14,7 +14,11 @@ namespace causeway::peer {
 void Peer::recall(PeerMemory memory) { memory_ = std::move(memory); }
 
 PeerMemory Peer::memory() const {
-  if (!agent_) return memory_;
+  if (!agent_) {
+    PeerMemory memory = memory_;
+    if (!context_.keeps_check_list) memory.paths.clear();
+    return memory;
+  }
   PeerMemory memory;
   memory.local_ufrag = agent_->local_credentials().ufrag;
   memory.remote_ufrag = agent_->remote_ufrag().value_or(memory_.remote_ufrag);
@@ -52,6 +56,7 @@ std::vector<std::string> Peer::ufrags() const {
 }
 
 void Peer::drop_agent(Now now) {
+  if (agent_) tell({.kind = PathChoice::Kind::ended, .now = now});
   if (agent_) recorder_.finish(history_subject(), paths_, *agent_, traffic(), now);
   memory_ = memory();
   agent_.reset();

@@ -63,10 +63,17 @@ void PeerPaths::on_data_lost(ice::PairId pair, SteadyTime now) {
   entry->stats.on_disconnect();
 }
 
+std::vector<std::uint32_t> PeerPaths::dead() const {
+  std::vector<std::uint32_t> dead;
+  for (const auto& [pair, entry] : entries_)
+    if (entry.is_dead) dead.push_back(number(pair));
+  return dead;
+}
+
 path::PathChooser::Input PeerPaths::choice(ice::Role role, const ice::Agent& agent, SteadyTime now) const {
   path::PathChooser::Input input{.role = role,
                                  .contenders = {},
-                                 .dead = {},
+                                 .dead = dead(),
                                  .nominated = {},
                                  .connected_since = connected_since_,
                                  .is_watched = is_watched_};
@@ -74,7 +81,6 @@ path::PathChooser::Input PeerPaths::choice(ice::Role role, const ice::Agent& age
   const auto named = named_pairs(agent);
   const auto peer_places = opinion_.places(named, now);
   for (const auto& [pair, entry] : entries_) {
-    if (entry.is_dead) input.dead.push_back(number(pair));
     if (!entry.is_valid || entry.is_dead) continue;
     const auto view = agent.pair(pair);
     path::Contender& contender =

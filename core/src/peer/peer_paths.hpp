@@ -45,6 +45,8 @@ class PeerPaths {
   /// Its losses do not tell whether it is to be left: somebody who knows better does. Others are told by ICE.
   void set_watched(bool is_watched) { is_watched_ = is_watched; }
 
+  /// Those on which data is lost.
+  std::vector<std::uint32_t> dead() const;
   /// What there is to choose from.
   path::PathChooser::Input choice(ice::Role role, const ice::Agent& agent, SteadyTime now) const;
   /// Re-decides by choice(); afterwards selected() is what the returned selection says.

@@ -19,8 +19,9 @@ constexpr double kMostFigure = 1e15;
 constexpr std::uint64_t kLatest = 7'258'118'400;
 constexpr std::size_t kMaxPeerNameBytes = 256;
 
-std::int64_t seconds(WallTime at) {
-  return std::max<std::int64_t>(0, std::chrono::floor<std::chrono::seconds>(at.time_since_epoch()).count());
+std::uint64_t seconds(WallTime at) {
+  const auto count = std::chrono::floor<std::chrono::seconds>(at.time_since_epoch()).count();
+  return count < 0 ? 0 : std::min(static_cast<std::uint64_t>(count), kLatest);
 }
 
 WallTime read_time(ObjectReader& object, const char* name) {

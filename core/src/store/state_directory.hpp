@@ -4,7 +4,6 @@
 #include <cstdint>
 #include <filesystem>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "base/random.hpp"
@@ -31,8 +30,8 @@ class StateDirectory {
   const NodeState& state() const { return state_; }
   const std::vector<KnownPeer>& known_peers() const { return known_peers_; }
   const FriendState& friends() const { return friends_; }
-  /// As it was when the directory was opened; given away once.
-  std::vector<PeerHistory> take_history() { return std::exchange(history_, {}); }
+  /// As it was when the directory was opened.
+  const std::vector<PeerHistory>& history() const { return history_; }
 
   /// These change one part of state() and write it, if it is not the same already.
   Result<void> save_enrolment(std::optional<Enrolment> enrolment);

@@ -11,6 +11,8 @@ CAUSEWAY_FUZZ_TARGET(netlink) {
   net::for_each_message(datagram, [&](const nlmsghdr& header, ByteView payload) {
     seen += sizeof header + payload.size();
     net::add_described(header.nlmsg_type, payload, interfaces);
+    (void)net::is_default_route(header.nlmsg_type, payload);
+    (void)net::gateway_of(header.nlmsg_type, payload);
     return true;
   });
   require(seen <= datagram.size(), "messages longer than their datagram");
