@@ -206,6 +206,20 @@ class Host {
   /// on has it; another one than before changes the ranking.
   void set_parameters(std::map<std::string, std::string> parameters);
 
+  /// One layer of the stack as a recording keeps it.
+  struct StackLayer {
+    std::string name;
+    std::string version;
+    std::string sha256;  ///< of the file
+    std::uint32_t weight_per_mille = 1000;
+    std::string configuration;  ///< JSON; empty: none
+    Bytes state;                ///< in its envelope; empty: it has none to tell
+  };
+  /// The stack, each layer with the state that it has after all questions so far and before those to come.
+  void describe_stack(Now now, std::function<void(std::vector<StackLayer>)> done);
+  /// Gives a plugin the state of a recording, before anything else is asked of it. The error: it starts cold.
+  void restore_state(const std::string& name, ByteView envelope, Now now, Done done);
+
   // ---- ranking: results come on the control thread, builtin's if the stack fails ----
   /// Signalled priorities (1..2^31-1), one per candidate, in the same order.
   void rank_candidates(std::vector<ice::Candidate> candidates, Now now,
