@@ -27,7 +27,7 @@ has_reply_since() { [[ -n $(first_reply "$1") ]]; }
 
 files_are_whole() {
   local name=$1 file
-  for file in keys state peers friends; do
+  for file in keys state peers friends history; do
     [[ ! -e $lab_dir/$name/$file.json ]] || whole "$lab_dir/$name/$file.json" || { fail "$file.json is not whole"; return 1; }
   done
 }
@@ -132,6 +132,26 @@ wait_until 10 "bob is pinned" has_pin alice "$(identity bob)"
 alice_friends=$(friends_of alice)
 ok "$alice_address and $bob_address, friends"
 
+# Each kill and start adds a success to what is remembered of a path, if what was remembered before is still there.
+remembers() {
+  local rows
+  rows=$(ask alice history bob --json) || return 1
+  jq -e "map(select(.successes > $1 and .rtt_ms > 0 and .last_used != null)) | length > 0" <<<"$rows" >/dev/null
+}
+history_survives_kill() {
+  wait_until 10 "a path to bob is remembered" remembers 0.9
+  wait_until 10 "and stored" test -s "$lab_dir/alice/history.json"
+  stop alice KILL
+  files_are_whole alice
+  restart_and_wait "alice, for her history"
+  wait_until 10 "alice remembers two connections" remembers 1.9
+  [[ $(ask alice history "$bob_address" --json | jq length) == $(ask alice history bob --json | jq length) ]] ||
+    { fail "another answer by bob's address"; return 1; }
+  ask alice history | grep -q "LAST USED" || { fail "no table"; return 1; }
+  ! ask alice history nobody 2>/dev/null || { fail "something is remembered of nobody"; return 1; }
+  ok "after kill -9 alice still knows how her path to bob did"
+}
+
 tunnels_survive_server_kill() {
   local cycle before after
   rm -f "$lab_dir/log/traffic"
@@ -188,6 +208,8 @@ revoked_is_dropped() {
 step "kill -9 of a node under traffic"
 watch_from_bob
 nodes_survive_kill
+step "kill -9, and the history of paths"
+history_survives_kill
 step "kill -9 of nodes while the server is down"
 nodes_survive_kill_without_server
 stop watch

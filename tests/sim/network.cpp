@@ -57,6 +57,13 @@ bool Network::chance(double share) {
   return share > 0 && static_cast<double>(random_.below(1'000'000)) < share * 1e6;
 }
 
+void Network::set_trouble(PlugId plug, double loss, Duration delay) {
+  if (const auto at = plugs_.find(plug); at != plugs_.end()) {
+    at->second.loss = loss;
+    at->second.delay = delay;
+  }
+}
+
 Duration Network::travel_time() {
   const auto jitter = static_cast<std::uint64_t>(weather.jitter.count());
   return weather.delay +
@@ -103,12 +110,12 @@ void Network::send(PlugId plug, const net::Endpoint& to, Bytes bytes) {
     ++counters_.unroutable;
     return is_lost("no hairpinning");
   }
-  if (chance(weather.loss)) {
+  if (chance(weather.loss) || (sender.loss > 0 && chance(sender.loss))) {
     ++counters_.lost;
     return is_lost("lost");
   }
   for (int copies = chance(weather.duplicate) ? 2 : 1; copies > 0; --copies) {
-    schedule_.after(travel_time(), [this, realm, owner = sender.owner, source, to, bytes] {
+    schedule_.after(travel_time() + sender.delay, [this, realm, owner = sender.owner, source, to, bytes] {
       arrive(realm, owner, source, to, bytes);
     });
   }

@@ -54,6 +54,8 @@ class Network {
   /// Datagrams of more bytes (of UDP payload) do not get out, or in; 0: nothing does. Nobody is told.
   void set_most_out(PlugId plug, std::size_t bytes);
   void set_most_in(PlugId plug, std::size_t bytes);
+  /// Of what it sends so much more is lost, and late, than the weather does.
+  void set_trouble(PlugId plug, double loss, Duration delay);
   /// Plugged in and not cut.
   bool is_live(PlugId plug) const;
   bool is_plugged(PlugId plug) const { return plugs_.contains(plug); }
@@ -81,6 +83,8 @@ class Network {
     Receive receive;
     bool is_cut = false;
     std::size_t most_out = SIZE_MAX, most_in = SIZE_MAX;
+    double loss = 0;
+    Duration delay{};
   };
 
   bool chance(double share);

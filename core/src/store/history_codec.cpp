@@ -89,6 +89,8 @@ PeerHistory read_peer(const Json& json) {
   return peer;
 }
 
+double figure(double value) { return std::clamp(value, 0.0, kMostFigure); }
+
 Json to_json(const PathRecord& path) {
   return {{"network", path.key.network},
           {"transport", path.key.transport},
@@ -98,15 +100,15 @@ Json to_json(const PathRecord& path) {
           {"remote_type", path.remote_type},
           {"updated", seconds(path.updated)},
           {"worked", seconds(path.worked)},
-          {"answers", path.answers},
-          {"losses", path.losses},
-          {"rtt_us", path.rtt_us},
-          {"jitter_us", path.jitter_us},
-          {"rate_bytes_per_s", path.rate_bytes_per_s},
-          {"successes", path.successes},
-          {"failures", path.failures},
-          {"disconnects", path.disconnects},
-          {"working_s", path.working_s}};
+          {"answers", figure(path.answers)},
+          {"losses", figure(path.losses)},
+          {"rtt_us", figure(path.rtt_us)},
+          {"jitter_us", figure(path.jitter_us)},
+          {"rate_bytes_per_s", figure(path.rate_bytes_per_s)},
+          {"successes", figure(path.successes)},
+          {"failures", figure(path.failures)},
+          {"disconnects", figure(path.disconnects)},
+          {"working_s", figure(path.working_s)}};
 }
 
 }  // namespace

@@ -216,5 +216,21 @@ TEST(Table, AlignsByCodePointsAndKeepsControlCharactersOut) {
   EXPECT_EQ(format_table({"A"}, {{"\x1b[31mred\n"}}), "A\n?[31mred?\n");
 }
 
+TEST(Render, History) {
+  EXPECT_EQ(render_history(Json::array()), "nothing is remembered yet\n");
+  const std::string text = render_history(Json::parse(R"([
+      {"peer": "bob", "network": "eth0 192.168.0.0/24", "transport": "udp", "remote": "203.0.113.1/32",
+       "local_type": "srflx", "remote_type": "host", "rtt_ms": 12.34, "jitter_ms": null, "loss": 0.015,
+       "rate_bytes_per_s": 12500000, "successes": 2, "failures": 0.25, "disconnects": 1, "working_s": 7200,
+       "last_used": "2026-11-22T10:00:00Z"}])"));
+  for (const char* part : {"LAST USED", "srflx-host", "12.3 ms", "1.5 %", "100.0 Mbit/s", "120 min", "2.0",
+                           "0.2", "2026-11-22T10:00:00Z"})
+    EXPECT_NE(text.find(part), std::string::npos) << part << " in\n" << text;
+  // An answer that is nothing of the kind.
+  EXPECT_EQ(render_history(Json::parse(R"({"peer": 1})")), "nothing is remembered yet\n");
+  EXPECT_NE(render_history(Json::parse(R"([{"rate_bytes_per_s": "x", "working_s": {}}, 7])")).find("-"),
+            std::string::npos);
+}
+
 }  // namespace
 }  // namespace causeway::cli

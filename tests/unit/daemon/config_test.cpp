@@ -85,6 +85,19 @@ TEST(Config, APluginsConfigurationIsItsOwnAffair) {
   EXPECT_NE(refused.error().message.find("plugins.configuration.a"), std::string::npos);
 }
 
+TEST(Config, SaysWhatBecomesOfTheCheckList) {
+  EXPECT_TRUE(parse_config("{}")->check_list.is_kept);
+  EXPECT_EQ(parse_config("{}")->check_list.history, 24h * 30);
+  const auto config = parse_config(R"({"check_list": "drop", "history_days": 7})");
+  ASSERT_TRUE(config) << config.error().message;
+  EXPECT_FALSE(config->check_list.is_kept);
+  EXPECT_EQ(config->check_list.history, 24h * 7);
+  for (const char* bad : {R"({"check_list": true})", R"({"check_list": "never"})", R"({"history_days": 0})",
+                          R"({"history_days": 3651})", R"({"history_days": 1.5})"}) {
+    EXPECT_FALSE(parse_config(bad)) << bad;
+  }
+}
+
 TEST(Config, ReadsEveryKey) {
   const auto config = parse_config(R"({
     // a comment

@@ -154,6 +154,24 @@ TEST_F(StateKeeperTest, KnownPeersDelayNoAnswer) {
   EXPECT_EQ(reopen().known_peers(), std::vector{peer});
 }
 
+TEST_F(StateKeeperTest, HistoryDelaysNoAnswerAndGoesWhenNothingIsToBeKept) {
+  keeper->start();
+  std::filesystem::create_directory(base / "state" / "history.json.tmp");
+  store::PeerHistory peer;
+  peer.name = "n2";
+  keeper->save(std::vector{peer});
+  EXPECT_FALSE(keeper->is_behind());
+  ASSERT_TRUE(run_until([&] { return !keeper->failure().empty(); }));
+  keeper->save(named("n1"));
+  const auto answer = answer_of_newest();
+  EXPECT_TRUE(answer && *answer);
+  std::filesystem::remove(base / "state" / "history.json.tmp");
+  EXPECT_TRUE(run_until([&] { return keeper->failure().empty(); }));
+  EXPECT_TRUE(std::filesystem::exists(base / "state" / "history.json"));
+  keeper->save(std::vector<store::PeerHistory>{});
+  EXPECT_TRUE(run_until([&] { return !std::filesystem::exists(base / "state" / "history.json"); }));
+}
+
 TEST_F(StateKeeperTest, WithoutAThreadItWritesAtTheEnd) {
   keeper->save(named("n1"));
   EXPECT_EQ(reopen().state().name, "n1");

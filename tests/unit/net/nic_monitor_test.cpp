@@ -160,6 +160,29 @@ TEST_F(NicMonitorTest, a_carrier_needs_both_ends) {
     ASSERT_TRUE(wait_for_change());
 }
 
+TEST_F(NicMonitorTest, knows_the_router_of_each_nic) {
+  ASSERT_TRUE(test::ip("link set eth0 up"));
+  ASSERT_TRUE(test::ip("link set far0 up"));
+  ASSERT_TRUE(test::ip("addr add 10.1.2.7/24 dev eth0"));
+  ASSERT_TRUE(test::ip("addr add 2001:db8:5::7/64 dev eth0 nodad"));
+  while (!has("eth0", "10.1.2.7") || !has("eth0", "2001:db8:5::7") ||
+         !is_candidate_interface(*monitor_->find("eth0")))
+    ASSERT_TRUE(wait_for_change());
+  EXPECT_EQ(monitor_->find("eth0")->gateway4, std::nullopt);
+  ASSERT_TRUE(test::ip("route add default via 10.1.2.1"));
+  while (!monitor_->find("eth0")->gateway4)
+    ASSERT_TRUE(wait_for_change());
+  EXPECT_EQ(monitor_->find("eth0")->gateway(Family::ipv4), IpAddress::parse("10.1.2.1"));
+  ASSERT_TRUE(test::ip("-6 route add default via fe80::1 dev eth0"));
+  while (!monitor_->find("eth0")->gateway6)
+    ASSERT_TRUE(wait_for_change());
+  EXPECT_EQ(monitor_->find("eth0")->gateway(Family::ipv6), IpAddress::parse("fe80::1"));
+  EXPECT_TRUE(monitor_->take_default_route_change());
+  ASSERT_TRUE(test::ip("route del default"));
+  while (monitor_->find("eth0")->gateway4)
+    ASSERT_TRUE(wait_for_change());
+}
+
 TEST_F(NicMonitorTest, sees_a_nic_come_and_go) {
   ASSERT_TRUE(test::ip("link add lan0 type bridge"));
   ASSERT_TRUE(wait_for_change());

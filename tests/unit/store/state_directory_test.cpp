@@ -278,6 +278,41 @@ TEST_F(StateDirectoryTest, DamagedPeersAreSetAsideAndCostNothingElse) {
   EXPECT_EQ(open_error(), "");
 }
 
+TEST_F(StateDirectoryTest, HistoryIsKeptAndADamagedOneBeginsAnew) {
+  PeerHistory peer;
+  peer.identity.bytes[3] = 9;
+  peer.name = "bob";
+  PathRecord path;
+  path.key = {
+      .network = "eth0", .transport = "udp", .relay = {}, .remote = *net::Prefix::parse("203.0.113.1/32")};
+  path.local_type = path.remote_type = "host";
+  path.working_s = 17.5;
+  peer.paths.push_back(path);
+  {
+    auto made = open();
+    ASSERT_TRUE(made);
+    EXPECT_TRUE(made->history().empty());
+    ASSERT_TRUE(made->save_history({peer}));
+  }
+  EXPECT_EQ(open()->history(), std::vector{peer});
+  const std::string whole = read("history.json");
+  for (const std::string& damaged :
+       {std::string("[]"), whole.substr(0, whole.size() / 2), std::string(1 << 20, '{'), std::string(),
+        std::string(kMaxHistoryFileBytes + 1, ' ')}) {
+    write("history.json", damaged);
+    const auto again = open();
+    ASSERT_TRUE(again) << again.error().message;
+    EXPECT_TRUE(again->history().empty());
+    EXPECT_EQ(read("history.json.damaged"), damaged) << "nothing is thrown away";
+    EXPECT_FALSE(std::filesystem::exists(dir / "history.json"));
+  }
+  auto made = open();
+  ASSERT_TRUE(made->save_history({peer}));
+  ASSERT_TRUE(made->save_history({})) << "nothing is to be kept";
+  EXPECT_FALSE(std::filesystem::exists(dir / "history.json"));
+  ASSERT_TRUE(made->save_history({})) << "again";
+}
+
 TEST_F(StateDirectoryTest, PeersBeyondTheirBoundsAreDamage) {
   const auto refuses = [&](const std::function<void(nlohmann::json&)>& change) {
     nlohmann::json content = encode(std::vector{some_peer()});
