@@ -11,8 +11,8 @@
 
 namespace causeway::peer {
 
-/// What happened to the choice of a peer's path, for whoever records it (docs/replay.md): told in the order in
-/// which it happened, scores that were asked for among it, while PeerContext::tells_choices.
+/// What happened to the choice of a peer's path, for whoever records it (docs/replay.md): told in the order
+/// in which it happened, scores that were asked for among it, while PeerContext::tells_choices.
 struct PathChoice {
   enum class Kind : std::uint8_t {
     stands,  ///< how things are as the telling begins
@@ -24,6 +24,7 @@ struct PathChoice {
   Now now{};
   // Of `stands` and `chosen`.
   std::vector<path::PathView> paths = {};  ///< valid ones, and the one in use before
+  std::optional<std::uint32_t> gone = {};  ///< that one, if it is no longer valid
   path::PathChooser::Input input = {};
   // Of `stands`.
   path::PathChooser::Standing standing = {};

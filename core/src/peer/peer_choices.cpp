@@ -27,7 +27,8 @@ void Peer::tell_choice(path::PathChooser::Input input, std::optional<ice::PairId
   const auto is_before = [&](const path::PathView& view) { return ice::PairId{view.id} == before; };
   const auto left = before ? agent_->pair(*before) : std::nullopt;
   if (left && std::none_of(choice.paths.begin(), choice.paths.end(), is_before)) {
-    choice.paths.push_back({.id = static_cast<std::uint32_t>(*before),
+    choice.gone = static_cast<std::uint32_t>(*before);
+    choice.paths.push_back({.id = *choice.gone,
                             .local = left->local,
                             .remote = left->remote,
                             .pair_priority = left->priority,
