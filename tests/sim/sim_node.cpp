@@ -7,6 +7,7 @@
 
 #include "crypto/ed25519.hpp"
 #include "crypto/x25519.hpp"
+#include "node/trace_steps.hpp"
 #include "plugin/builtin.hpp"
 #include "tests/sim/world.hpp"
 
@@ -303,6 +304,12 @@ void SimNode::pump() {
   schedule();
 }
 
+void SimNode::record(std::function<void(const replay::Step&)> on_step) {
+  on_step_ = std::move(on_step);
+  node_->tell_choices(static_cast<bool>(on_step_), now());
+  pump();
+}
+
 void SimNode::schedule() {
   std::optional<SteadyTime> next = node_->next_timeout();
   for (const auto at : {forwarder_->next_timeout(), stun_->next_timeout()}) {
@@ -366,8 +373,11 @@ void SimNode::obey(node::NodeAction& action) {
           [&](node::RankCandidates& rank) {
             node_->on_candidates_ranked(rank.generation, plugin::builtin_rank(rank.candidates), now());
           },
-          [](node::TellChoice&) {},
+          [&](node::TellChoice& told) {
+            if (on_step_) on_step_(node::trace_step(told, node_->bases()));
+          },
           [&](node::ScorePeerPaths& score) {
+            if (on_step_) on_step_(node::trace_step(score, now(), 0, node_->bases()));
             plugin::Host::PairRanking ranking{
                 .scores = score_paths ? score_paths(score.paths) : plugin::builtin_score(score.paths),
                 .ask_again_after = {},

@@ -11,6 +11,7 @@
 #include "dataplane/event_sink.hpp"
 #include "dataplane/forwarder.hpp"
 #include "node/node.hpp"
+#include "replay/trace.hpp"
 #include "server/src/core/actions.hpp"
 #include "support/fake_tun.hpp"
 #include "tests/sim/network.hpp"
@@ -70,6 +71,8 @@ class SimNode final : public dataplane::EventSink {
   /// Of the last wish about a friend; none while it is under way.
   const std::optional<node::FriendAnswered>& friend_answer() const { return friend_answer_; }
   bool is_running() const { return node_ != nullptr; }
+  /// Tells what its daemon would record (docs/replay.md), from this moment on; empty: no more.
+  void record(std::function<void(const replay::Step&)> on_step);
 
   node::Node& node() { return *node_; }
   const node::Node& node() const { return *node_; }
@@ -133,6 +136,7 @@ class SimNode final : public dataplane::EventSink {
   std::uint64_t events_refused_ = 0;
   std::optional<net::IpAddress> interface_address_;
   std::set<net::IpAddress> forged_sources_;
+  std::function<void(const replay::Step&)> on_step_;
   std::string refusal_;
   bool has_left_ = false;
   std::optional<node::FriendAnswered> friend_answer_;

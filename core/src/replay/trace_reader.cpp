@@ -154,7 +154,7 @@ void read_facts(const MemberReader& in, const std::string& where, Pair& pair) {
   in.read_optional("peer_place", pair.peer_place, kMostPlace);
   in.read("peer_vetoed", pair.peer_vetoed);
   in.read("peer_withdrew", pair.peer_withdrew);
-  in.read("score", pair.score, 0, 1'000'000);
+  in.read("score", pair.score, 0, 2'000'000);
   in.read("vetoed", pair.vetoed);
   if (const Json* truth = in.object("truth")) pair.truth = read_truth(*truth, where + "truth.");
 }
