@@ -25,7 +25,6 @@ struct PathChoice {
   // Of `stands` and `chosen`.
   std::vector<path::PathView> paths = {};  ///< valid ones, and the one in use before
   std::optional<std::uint32_t> gone = {};  ///< that one, if it is no longer valid
-  std::optional<std::uint32_t> gone = {};  ///< that one, if it is no longer valid
   path::PathChooser::Input input = {};
   // Of `stands`.
   path::PathChooser::Standing standing = {};

@@ -28,7 +28,6 @@ void Peer::tell_choice(path::PathChooser::Input input, std::optional<ice::PairId
   const auto left = before ? agent_->pair(*before) : std::nullopt;
   if (left && std::none_of(choice.paths.begin(), choice.paths.end(), is_before)) {
     choice.gone = static_cast<std::uint32_t>(*before);
-    choice.gone = static_cast<std::uint32_t>(*before);
     choice.paths.push_back({.id = *choice.gone,
                             .local = left->local,
                             .remote = left->remote,
