@@ -24,12 +24,15 @@ struct OffloadsInUse {
   BaseManager::Offloads udp;
 };
 
+class TraceRecorder;
+
 /// What the control socket's methods act on. Control thread.
 class ControlTarget {
  public:
   virtual ~ControlTarget() = default;
   virtual node::Node& node() = 0;
   virtual plugin::Host& plugins() = 0;
+  virtual TraceRecorder& recorder() = 0;
   virtual const dataplane::DataPlane& data_plane() const = 0;
   virtual node::InterfaceFacts interface() const = 0;
   virtual OffloadsInUse offloads() const = 0;

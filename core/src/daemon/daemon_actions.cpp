@@ -75,14 +75,16 @@ void Daemon::obey(node::NodeAction& action) {
                 });
           },
           [&](node::ScorePeerPaths& score) {
+            const Now at = now();
+            const auto seed = recorder_.on_scores_asked(score, at);
             plugins_.score_paths(
-                {score.name, score.tier}, std::move(score.paths), now(),
+                {score.name, score.tier, seed}, std::move(score.paths), at,
                 [this, peer = score.peer, round = score.round](const plugin::Host::PairRanking& ranking) {
                   node_.on_paths_scored(peer, round, ranking, now());
                   pump();
                 });
           },
-          [](node::TellChoice&) {},
+          [&](node::TellChoice& told) { recorder_.on_choice(told); },
           [&](node::OfferToSources& offer) {
             plugins_.on_datagram(offer.base, offer.from, offer.bytes, now());
           },

@@ -16,6 +16,7 @@
 #include "daemon/hosts_file.hpp"
 #include "daemon/state_keeper.hpp"
 #include "daemon/suspend_watch.hpp"
+#include "daemon/trace_recorder.hpp"
 #include "daemon/virtual_nic.hpp"
 #include "dataplane/data_plane.hpp"
 #include "link/tls_client.hpp"
@@ -42,6 +43,7 @@ class Daemon final : public ControlTarget {
   // ---- ControlTarget ----
   node::Node& node() override { return node_; }
   plugin::Host& plugins() override { return plugins_; }
+  TraceRecorder& recorder() override { return recorder_; }
   const dataplane::DataPlane& data_plane() const override { return data_; }
   node::InterfaceFacts interface() const override { return {nic_.name(), nic_.mtu()}; }
   OffloadsInUse offloads() const override { return {nic_.offloads(), bases_.offloads()}; }
@@ -111,6 +113,7 @@ class Daemon final : public ControlTarget {
   relay::RelayManager relays_;
   relay::TurnDirectory turn_directory_;
   node::Node node_;
+  TraceRecorder recorder_{*this};
   link::TlsClient link_;
   std::unique_ptr<ControlSocket> control_;
   std::vector<StateKeeper::Done> left_;
