@@ -80,7 +80,7 @@ void Run::begin(Followed& peer, const Step& step) const {
   peer = Followed{.chooser = {},
                   .scores = {},
                   .answer = {},
-                  .connected_since = {},
+                  .connected_since = step.connected_since,
                   .prices = price(step),
                   .counted_until = peer.counted_until,
                   .followed = step.standing.selected,

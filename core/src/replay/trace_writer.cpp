@@ -150,7 +150,7 @@ std::string TraceWriter::step(const Step& step) {
     json["seed"] = step.seed;
     if (step.tier != plugin::FriendTier::unknown) json["tier"] = word(kTierWords, step.tier);
   }
-  if (step.kind == StepKind::second || step.kind == StepKind::choose) {
+  if (step.kind == StepKind::second || step.kind == StepKind::choose || step.kind == StepKind::begin) {
     if (step.role != ice::Role::controlling) json["role"] = word(kRoleWords, step.role);
     if (step.nominated) json["nominated"] = *step.nominated;
     if (step.connected_since) json["connected_since"] = number(*step.connected_since);

@@ -167,6 +167,7 @@ TEST(ReplayRun, GoesOnFromWhatStoodWhenRecordingBegan) {
   Step begin = second(0, {a_pair(1, 20ms), a_pair(2, 20ms)});
   begin.kind = StepKind::begin;
   begin.pairs[1].score = 800'000;
+  begin.connected_since = at(-9s).steady;
   begin.standing = {.selected = 2, .selected_since = at(-2s).steady, .order = {2, 1}};
   run.on_step(begin);
   EXPECT_EQ(run.selected("bob"), 2u);
