@@ -1,5 +1,6 @@
 #include "replay/trace_reader.hpp"
 
+#include <algorithm>
 #include <array>
 #include <nlohmann/json.hpp>
 #include <utility>
@@ -20,6 +21,9 @@ constexpr std::size_t kMaxStateBytes = 1024 * 1024 + 64;  // a state of 1 MiB in
 constexpr std::size_t kMaxTextBytes = 255;
 constexpr Duration kMostDelay = 1h;  // of a round trip
 constexpr Duration kLongTime{MemberReader::kMostNanoseconds};
+/// Steps that passed different queues of a daemon may change places.
+constexpr Duration kMostDisorder = 1min;
+constexpr Duration kMostTime = 24h * 31;
 constexpr double kMostCount = 1e15;
 constexpr std::uint32_t kMostPlace = 1000;
 
@@ -302,6 +306,11 @@ Result<std::optional<Step>> TraceReader::next() {
   auto step = guarded([&] {
     const MemberReader in(*json, "");
     Step made = read_step(in);
+    const SteadyTime at = made.now.steady;
+    if (!first_at_) first_at_ = newest_at_ = at;
+    if (at < newest_at_ - kMostDisorder || at > *first_at_ + kMostTime)
+      in.fail("at", "in the order of time, and within a month of the first step");
+    newest_at_ = std::max(newest_at_, at);
     if (!known_.contains(made.peer) && known_.size() >= kMaxPeers)
       in.fail("peer", "one of " + std::to_string(kMaxPeers) + " at most");
     const KnownPairs before = std::exchange(known_[made.peer], {});

@@ -51,6 +51,8 @@ class TraceReader {
   std::uint64_t bytes_ = 0;
   std::uint64_t line_ = 0;
   bool is_cut_off_ = false;
+  std::optional<SteadyTime> first_at_;
+  SteadyTime newest_at_{};
   Header header_;
   std::map<std::string, KnownPairs> known_;  ///< by peer: the pairs of its newest list
 };

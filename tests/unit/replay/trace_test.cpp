@@ -187,6 +187,14 @@ TEST(Trace, RefusalsNameLineAndMember) {
   EXPECT_NE(refusal(R"({"step":"begin","at":1,"wall":1,"order":[-1]})").find("order"), std::string::npos);
 }
 
+TEST(Trace, StepsComeInTheOrderOfTime) {
+  EXPECT_EQ(error_of(text_of({{}, {second(100, {}), second(70, {})}})), "") << "a moment is nothing";
+  EXPECT_NE(error_of(text_of({{}, {second(100, {}), second(30, {})}})).find("line 3 of the trace: at"),
+            std::string::npos);
+  EXPECT_NE(error_of(text_of({{}, {second(0, {}), second(32 * 86'400, {})}})).find("month"),
+            std::string::npos);
+}
+
 TEST(Trace, PairsComeInOrderAndOnce) {
   Step step = second(1, {a_pair(2), a_pair(1)});
   EXPECT_NE(error_of(text_of({{}, {step}})).find("pairs[1].id"), std::string::npos);
