@@ -106,7 +106,7 @@ TEST_P(PathsRemembered, FiguresOfEachPathAreKept) {
   EXPECT_EQ(good->losses, 0);
   EXPECT_GT(good->answers, 20);
   EXPECT_NEAR(good->working_s, 120, 10);
-  EXPECT_EQ(good->successes, 1);
+  EXPECT_NEAR(good->successes, 1, 0.01);
   EXPECT_EQ(good->local_type, "host");
   EXPECT_GT(good->rate_bytes_per_s + bad->rate_bytes_per_s, 500) << "a packet of 1000 bytes each second";
   EXPECT_EQ(alice->node().history()->peers().begin()->second.name, "bob");
@@ -182,7 +182,7 @@ TEST_P(PathsRemembered, DroppingLaterForgetsAndKeepingLaterBeginsAnew) {
 
 TEST_P(PathsRemembered, WhatFailsWhileAnotherPathWorksCounts) {
   start();
-  world.network.set_cut(bob->nics()[bad_nic()].plug, true);
+  world.network.set_most_out(bob->nics()[bad_nic()].plug, 0);  // the server stays within reach
   ASSERT_TRUE(meet());
   world.run_for(40s);
   const auto& peers = alice->node().history()->peers();
@@ -191,7 +191,7 @@ TEST_P(PathsRemembered, WhatFailsWhileAnotherPathWorksCounts) {
   for (const store::PathRecord& path : peers.at(bob->identity()).paths) {
     if (path.key.remote == net::Prefix::containing(ip(address_of(false)), 32)) failures += path.failures;
   }
-  EXPECT_GE(failures, 1);
+  EXPECT_GE(failures, 0.9);
 }
 
 TEST_P(PathsRemembered, APeerThatIsNotThereFailsNowhere) {
@@ -210,10 +210,50 @@ TEST_P(PathsRemembered, LostPathsAreDisconnects) {
   world.run_for(40s);
   const auto* bad = record_of(address_of(false));
   ASSERT_TRUE(bad);
-  EXPECT_GE(bad->disconnects, 1);
+  EXPECT_GE(bad->disconnects, 0.9);
   const auto* good = record_of(address_of(true));
   ASSERT_TRUE(good);
   EXPECT_EQ(good->disconnects, 0);
+}
+
+TEST_P(PathsRemembered, ASleepIsNoDisconnect) {
+  start();
+  ASSERT_TRUE(meet());
+  world.run_for(10s);
+  alice->on_network_changed(60s, false);
+  world.run_for(20s);
+  for (const bool good : {true, false}) {
+    const auto* record = record_of(address_of(good));
+    ASSERT_TRUE(record);
+    EXPECT_EQ(record->disconnects, 0);
+  }
+}
+
+TEST_P(PathsRemembered, TheNearestHintOfAPathIsShown) {
+  std::map<std::string, std::optional<path::Hint>> seen;
+  alice->score_paths = [&](const std::vector<path::PathView>& paths) {
+    for (const path::PathView& view : paths)
+      seen[view.remote.address.address.to_string()] = view.hint;
+    return by_history(paths);
+  };
+  start();
+  ASSERT_TRUE(meet());
+  const path::Hint wide{.score = 100, .confidence = 10}, narrow{.score = 900'000, .confidence = 500};
+  const auto prefix = [](const char* text) { return *net::Prefix::parse(text); };
+  std::vector<path::HintFor> hints{
+      {.local = prefix("203.0.113.0/24"), .remote = prefix("203.0.113.0/24"), .hint = narrow},
+      {.local = prefix("0.0.0.0/0"), .remote = prefix("203.0.113.0/24"), .hint = wide},
+      {.local = prefix("0.0.0.0/0"),
+       .remote = prefix("10.50.0.0/24"),
+       .local_type = ice::CandidateType::relayed,
+       .hint = wide}};
+  alice->node().set_hints(alice->peer_of(*bob)->id(), hints, alice->now());
+  world.run_for(5s);
+  EXPECT_EQ(seen["203.0.113.11"], narrow);
+  EXPECT_EQ(seen["10.50.0.11"], std::nullopt) << "that one is of relayed paths";
+  alice->node().set_hints(alice->peer_of(*bob)->id(), {}, alice->now());
+  world.run_for(5s);
+  EXPECT_EQ(seen["203.0.113.11"], std::nullopt);
 }
 
 INSTANTIATE_TEST_SUITE_P(Seeds, PathsRemembered,

@@ -75,7 +75,7 @@ void PathRecorder::record(const Subject& subject, PeerPaths& paths, const ice::A
                                       std::chrono::duration<double>(window).count());
     if (auto* entry = paths.find(*carrier)) entry->stats.on_rate(*rate, window);
   }
-  if (!subject.store || !subject.identity) return;
+  if (!subject.store || !subject.identity) return pass_over(paths, agent);
 
   for (const auto& [pair, entry] : std::as_const(paths).entries()) {
     Track* track = track_of(pair, agent);
@@ -86,6 +86,18 @@ void PathRecorder::record(const Subject& subject, PeerPaths& paths, const ice::A
                         static_cast<double>(*rate), now.wall);
   }
   if (rounds_++ % kFailuresEvery == 0) record_failures(subject, paths, agent, now.wall);
+}
+
+/// A store that comes later learns from then on.
+void PathRecorder::pass_over(const PeerPaths& paths, const ice::Agent& agent) {
+  for (const auto& [pair, entry] : paths.entries()) {
+    Track* track = track_of(pair, agent);
+    if (!track) continue;
+    track->valid_since = {};
+    track->answers = entry.stats.answers();
+    track->losses = entry.stats.losses();
+    track->disconnects = entry.stats.measurements().disconnects;
+  }
 }
 
 PathRecorder::Track* PathRecorder::track_of(ice::PairId pair, const ice::Agent& agent) {

@@ -53,6 +53,7 @@ class PathRecorder {
     std::uint32_t disconnects = 0;
   };
   void record(const Subject& subject, PeerPaths& paths, const ice::Agent& agent, Traffic traffic, Now now);
+  void pass_over(const PeerPaths& paths, const ice::Agent& agent);
   Track* track_of(ice::PairId pair, const ice::Agent& agent);
   void record_path(const Subject& subject, Track& track, const PeerPaths::Entry& entry, Duration passed,
                    WallTime now) const;
