@@ -53,6 +53,7 @@ struct TraceRecorder::Recording {
   std::optional<boost::asio::steady_timer> timer;
   Now began;
   replay::TraceWriter writer;
+  std::string title;
   bool has_header = false;
   std::string before_header;  ///< steps; states of plugins come within their call budget
   std::uint64_t steps = 0;
@@ -60,6 +61,12 @@ struct TraceRecorder::Recording {
   std::function<void(const Progress&)> tell;
   Done done;
 
+  /// Then comes what had to wait for it. The first one counts.
+  void write_header(std::vector<plugin::Host::StackLayer> stack) {
+    if (std::exchange(has_header, true)) return;
+    file.append(replay::TraceWriter::header(header_of(std::move(stack), title, began)));
+    file.append(std::exchange(before_header, {}));
+  }
   Progress progress(Now now) const { return {now.steady - began.steady, steps, file.bytes()}; }
 };
 
@@ -72,20 +79,17 @@ void TraceRecorder::start(Wish wish, std::function<void(const Progress&)> tell, 
                       " is being recorded at this moment: wait, or `causeway plugin record --stop`"});
   }
   const Now now = target_.now();
-  std::string title = target_.node().state().name + (wish.peer ? " to " + *wish.peer : ", all peers");
   recording_ = std::make_shared<Recording>(std::move(wish), target_.context(), now);
+  const auto& peer = recording_->wish.peer;
+  recording_->title = target_.node().state().name + (peer ? " to " + *peer : ", all peers");
   recording_->tell = std::move(tell);
   recording_->done = std::move(done);
   log::info("record", "the choices of paths are recorded in {}", recording_->wish.file.string());
   // States are of this moment: what is asked from here on is in the steps.
-  target_.plugins().describe_stack(now, [weak = std::weak_ptr(recording_), now, title = std::move(title)](
-                                            std::vector<plugin::Host::StackLayer> stack) mutable {
-    const auto recording = weak.lock();
-    if (!recording) return;
-    recording->file.append(replay::TraceWriter::header(header_of(std::move(stack), std::move(title), now)));
-    recording->file.append(std::exchange(recording->before_header, {}));
-    recording->has_header = true;
-  });
+  target_.plugins().describe_stack(
+      now, [weak = std::weak_ptr(recording_)](std::vector<plugin::Host::StackLayer> stack) {
+        if (const auto recording = weak.lock()) recording->write_header(std::move(stack));
+      });
   target_.node().tell_choices(true, now);
   target_.pump();
   look_again(recording_);
@@ -138,6 +142,7 @@ void TraceRecorder::end(std::string why) {
   auto recording = std::exchange(recording_, nullptr);
   recording->timer.reset();
   target_.node().tell_choices(false, target_.now());
+  recording->write_header({});
   const Outcome outcome{recording->progress(target_.now()), std::move(why)};
   log::info("record", "{}: {} steps, {} bytes", recording->wish.file.string(), outcome.progress.steps,
             outcome.progress.bytes);
