@@ -214,6 +214,7 @@ class Peer {
                    const path::Selection& selection, Now now);
   void tell(PathChoice choice);
   // ---- peer_history.cpp ----
+  bool is_remembered() const;
   std::vector<path::PathView> views(Now now) const;
   PathRecorder::Subject history_subject() const;
   PathRecorder::Traffic traffic() const;

@@ -36,11 +36,16 @@ void Peer::set_hints(std::vector<path::HintFor> hints, Now now) {
   rescore(now);
 }
 
+bool Peer::is_remembered() const {
+  return context_.history && description_.identity &&
+         context_.history->peers().contains(*description_.identity);
+}
+
 std::vector<path::PathView> Peer::views(Now now) const {
   auto views = paths_.views(*agent_);
   for (path::PathView& view : views) {
     view.hint = hint_for(hints_, view);
-    if (!context_.history || !description_.identity) continue;
+    if (!is_remembered()) continue;
     if (const auto key = recorder_.key_of(view.local.base, view.remote.address.address))
       view.history = context_.history->find(*description_.identity, *key, now.wall);
   }
@@ -63,7 +68,7 @@ void Peer::observe_paths(Now now) {
 /// Pairs whose like worked before are checked before all others, the best first. Ports do not matter: they
 /// are those of the peer's newest candidates.
 void Peer::try_what_was_good(Now now) {
-  if (!agent_ || !context_.history || !description_.identity) return;
+  if (!agent_ || !is_remembered()) return;
   std::vector<std::tuple<double, net::BaseId, net::Endpoint>> good;
   for (const ice::Candidate& remote : agent_->remote_candidates()) {
     for (const auto& [id, base] : context_.bases) {
