@@ -220,6 +220,8 @@ std::int64_t RelayPool::patience(const Target& target) {
       if (target.failures <= 3) return 100 * kMillisecond;
       break;
     case Failure::quota:
+      // What we gave back a moment ago (a restart, a reload) still counts for a second at coturn.
+      if (target.failures == 1) return 1500 * kMillisecond;
       first = kMinute;
       most = 5 * kMinute;
       break;

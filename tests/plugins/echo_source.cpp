@@ -10,9 +10,19 @@ class EchoSource final : public CandidateSourcePlugin {
  public:
   using CandidateSourcePlugin::CandidateSourcePlugin;
 
-  cw_status configure(std::string_view) override { return CW_OK; }
+  cw_status configure(std::string_view json) override {
+    has_servers_ = json.find("3478") != std::string_view::npos;
+    return CW_OK;
+  }
 
   cw_status set_bases(Items<cw_base_view> bases) override {
+#ifdef FAILS_LATER
+    // The self-check names a server.
+    if (bases.size() > 0 && !has_servers_) {
+      host().found(1, CW_CANDIDATE_SERVER_REFLEXIVE, address(77));
+      return CW_ERROR_FAILED;
+    }
+#endif
     for (std::uint32_t i = 0; i < bases.size(); ++i) {
       const cw_base_view base = bases.get(i);
       host().found(base.id, CW_CANDIDATE_SERVER_REFLEXIVE, address(static_cast<std::uint8_t>(base.id)));
@@ -45,6 +55,7 @@ class EchoSource final : public CandidateSourcePlugin {
     source->host().lost(source->base_, address(static_cast<std::uint8_t>(source->base_)));
   }
   std::uint32_t base_ = 0;
+  bool has_servers_ = false;
 };
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <optional>
+#include <set>
 #include <stdexcept>
 #include <string>
 
@@ -64,7 +65,9 @@ class ToyTransport final : public TransportPlugin {
   }
   cw_status on_link(std::uint32_t link, std::uint32_t state, std::string_view) override {
     if (state == CW_LINK_OPEN) send(link, "CHELLO");
+    if (state == CW_LINK_OPEN) open_.insert(link);
     if (state == CW_LINK_CLOSED) ++closed_;
+    if (state == CW_LINK_CLOSED) open_.erase(link);
     return CW_OK;
   }
   cw_status on_message(std::uint32_t link, const std::uint8_t* bytes, std::size_t size) override {
@@ -88,6 +91,11 @@ class ToyTransport final : public TransportPlugin {
   cw_status on_timer(std::uint32_t timer) override {
     if (timer == 1) send(1, "CTICK");
     return CW_OK;
+  }
+  /// Its last words; the links themselves it leaves to the host.
+  void on_drain() override {
+    for (const std::uint32_t link : open_)
+      send(link, "CBYE");
   }
   cw_status want_peer(std::uint32_t link, const cw_address& peer) override {
     send(link, "CWANT ", peer.port);
@@ -201,6 +209,7 @@ class ToyTransport final : public TransportPlugin {
   std::uint32_t kind_ = CW_LINK_UDP;
   bool is_stream_ = false;
   unsigned closed_ = 0;
+  std::set<std::uint32_t> open_;
 };
 
 }  // namespace

@@ -1,4 +1,6 @@
-/* One source, many ways to be refused: each build defines one of the names below. */
+/* One source, many ways to fail: each build defines one of the names below. */
+#include <fcntl.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -27,7 +29,22 @@ static cw_status init(const cw_host* host) {
 #endif
 }
 
+#ifdef LEAKS_THREADS
+static void* wait_for_ever(void* nothing) {
+  while (pause() != 0) {
+  }
+  return nothing;
+}
+#endif
+
 static cw_status create(const cw_host* host, cw_instance** out) {
+#ifdef LEAKS_THREADS
+  pthread_t thread;
+  if (pthread_create(&thread, NULL, wait_for_ever, NULL) != 0) return CW_ERROR_FAILED;
+#endif
+#ifdef LEAKS_DESCRIPTORS
+  if (open("/dev/null", O_RDONLY | O_CLOEXEC) < 0) return CW_ERROR_FAILED;
+#endif
   (void)host;
 #ifdef CREATE_FAILS
   (void)out;
@@ -58,6 +75,16 @@ static cw_status score_pairs(cw_instance* instance, const cw_decision* decision,
   (void)instance, (void)decision, (void)pairs;
 #ifdef INCONSISTENT
   ++calls;
+#endif
+#ifdef CRASHES_LATER
+  if (decision->peer.size == 3 && memcmp(decision->peer.data, "bob", 3) == 0) {
+    volatile int* nowhere = NULL;
+    *nowhere = 1;
+  }
+#endif
+#ifdef OVERRUNS
+  while (decision->peer.size == 3 && memcmp(decision->peer.data, "bob", 3) == 0)
+    pause();
 #endif
 #ifdef FAILS
   return CW_ERROR_FAILED;
@@ -106,7 +133,9 @@ static const void* get_extension(const char* id) {
 #ifdef BAD_ID
 #define ID "../Etc"
 #else
+#ifndef ID
 #define ID "variant"
+#endif
 #endif
 #ifdef SHORT_ENTRY
 #define SIZE 40

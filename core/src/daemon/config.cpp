@@ -53,6 +53,11 @@ std::optional<net::Endpoint> parse_remote_endpoint(std::string_view text) {
   return endpoint;
 }
 
+std::optional<std::string> parse_group_name(std::string_view text) {
+  const bool is_name = !text.empty() && text.size() <= 32 && text.find_first_of(":/ \t\n") == text.npos;
+  return is_name ? std::optional(std::string(text)) : std::nullopt;
+}
+
 std::optional<std::filesystem::path> parse_absolute_path(std::string_view text) {
   const std::filesystem::path path(text);
   return path.is_absolute() ? std::optional(path) : std::nullopt;
@@ -105,6 +110,8 @@ void read_plugins(ConfigObject object, PluginConfig& plugins) {
   object.read_optional_text("directory", plugins.directory, "an absolute path", parse_absolute_path);
   object.read_texts("load", plugins.load, 32, "a plugin's name or the absolute path of its file",
                     parse_plugin_reference);
+  object.read_texts("keys", plugins.keys, 16, "a minisign public key (the second line of a .pub file)",
+                    plugin::parse_signing_key);
   if (auto layers = object.objects("priority", 8)) {
     plugins.priority.clear();
     for (ConfigObject& layer : *layers) {
@@ -231,6 +238,7 @@ Config read_config(std::string_view text, std::set<std::string>* keys_looked_for
       std::chrono::duration_cast<std::chrono::days>(config.check_list.history).count();
   root.read_integer("history_days", history_days, 1, 3650);
   config.check_list.history = std::chrono::days(history_days);
+  root.read_optional_text("control_group", config.control_group, "the name of a group", parse_group_name);
   root.read_flag("hosts_file", config.hosts_file);
   root.read_optional_text("virtual_address", config.virtual_address,
                           "an address with its prefix length, such as 10.9.0.1/24", InterfaceAddress::parse);

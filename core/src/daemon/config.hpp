@@ -15,6 +15,7 @@
 #include "net/endpoint.hpp"
 #include "node/check_list_policy.hpp"
 #include "node/subscription_policy.hpp"
+#include "plugin/signature.hpp"
 
 namespace causeway::daemon {
 
@@ -48,6 +49,7 @@ struct PluginConfig {
   std::vector<std::string> load{"priority-ice", "candidates-stun",
                                 "transport-turn"};  ///< names in `directory`, or files
   std::vector<PriorityLayer> priority{{"priority-ice", 1000}};
+  std::vector<plugin::SigningKey> keys;  ///< files must be signed by one of them; none: they need not be
   std::map<std::string, std::string> configuration;  ///< by plugin: its own JSON object, as text
   friend bool operator==(const PluginConfig&, const PluginConfig&) = default;
 };
@@ -125,8 +127,9 @@ struct Config {
   bool ipv6 = true;  ///< an IPv6 virtual address beside the IPv4 one, where the network has them
   node::SubscriptionPolicy subscriptions = node::SubscriptionPolicy::friends;
   DataPlaneConfig data_plane;
-  node::CheckListPolicy check_list;  ///< keys check_list and history_days
-  bool hosts_file = true;            ///< NAME.cw of every peer in a managed block of /etc/hosts
+  node::CheckListPolicy check_list;          ///< keys check_list and history_days
+  std::optional<std::string> control_group;  ///< may connect to the control socket and ask
+  bool hosts_file = true;                    ///< NAME.cw of every peer in a managed block of /etc/hosts
   std::optional<InterfaceAddress> virtual_address;  ///< own address when no server gives one
   std::vector<WireguardPeer> wireguard_peers;
   friend bool operator==(const Config&, const Config&) = default;

@@ -10,6 +10,7 @@
 #include "daemon/netcheck_operation.hpp"
 #include "daemon/ping_operation.hpp"
 #include "daemon/trace_recorder.hpp"
+#include "daemon/plugin_methods.hpp"
 #include "dataplane/forwarder.hpp"
 #include "protocol/json.hpp"
 
@@ -29,34 +30,6 @@ Result<const peer::Peer*> named_peer(ControlTarget& target, const Json& params) 
   if (!name) return static_cast<const peer::Peer*>(nullptr);
   if (const peer::Peer* peer = target.node().find_peer(*name)) return peer;
   return no_such_peer(*name);
-}
-
-std::string_view to_string(plugin::Kind kind) {
-  switch (kind) {
-    case plugin::Kind::priority:
-      return "priority";
-    case plugin::Kind::candidate_source:
-      return "candidate-source";
-    case plugin::Kind::transport:
-      return "transport";
-  }
-  return "";
-}
-
-std::string_view to_string(plugin::InstanceState state) {
-  switch (state) {
-    case plugin::InstanceState::active:
-      return "active";
-    case plugin::InstanceState::loaded:
-      return "loaded";
-    case plugin::InstanceState::draining:
-      return "draining";
-    case plugin::InstanceState::pinned:
-      return "pinned";
-    case plugin::InstanceState::failed:
-      return "failed";
-  }
-  return "";
 }
 
 // ---- queries ----
@@ -125,29 +98,6 @@ Result<Json> friends(ControlTarget& target, const Json&) {
 
 Result<Json> history(ControlTarget& target, const Json& params) {
   return node::history_report(target.node(), protocol::get_string(params, "peer"), target.now());
-}
-
-Result<Json> plugins(ControlTarget& target, const Json&) {
-  Json list = Json::array();
-  for (const plugin::PluginView& view : target.plugins().list()) {
-    list.push_back({{"name", view.name},
-                    {"kind", to_string(view.kind)},
-                    {"version", view.version},
-                    {"abi", view.abi},
-                    {"file", view.file},
-                    {"generation", view.generation},
-                    {"state", to_string(view.state)},
-                    {"calls", view.calls},
-                    {"faults", view.faults},
-                    {"reason", view.reason}});
-    if (view.kind != plugin::Kind::transport) continue;
-    list.back()["data"] = {{"links", view.links},
-                           {"calls", view.data_calls},
-                           {"faults", view.data_faults},
-                           {"ms", to_milliseconds(view.data_time)},
-                           {"slowest_ms", to_milliseconds(view.data_slowest)}};
-  }
-  return protocol::success(std::move(list));
 }
 
 /// Links of transports: to which relays, and what went through them.
@@ -312,50 +262,10 @@ void change_candidate(ControlTarget& target, const Json& params, bool is_added,
       acknowledge(std::move(done), is_added ? "the candidate is offered" : "the candidate is taken back"));
 }
 
-Result<Json> to_json(const Result<void>& done) {
-  if (!done) return done.error();
-  return protocol::success(Json::object());
-}
-
-Result<Json> plugin_load(ControlTarget& target, const Json& params) {
-  const auto file = protocol::get_string(params, "file");
-  if (!file) return Error{"name the plugin's file"};
-  const auto name = target.plugins().load(*file, target.now());
-  if (!name) return name.error();
-  return protocol::success(Json{{"name", *name}});
-}
-
-Result<Json> plugin_use(ControlTarget& target, const Json& params) {
-  const auto stack = params.find("stack");
-  if (stack == params.end() || !stack->is_array() || stack->empty() || stack->size() > 16) {
-    return Error{"name 1 to 16 priority plugins, as NAME or NAME:WEIGHT"};
-  }
-  std::vector<plugin::Host::StackEntry> entries;
-  for (const Json& entry : *stack) {
-    const auto name = entry.is_object() ? protocol::get_string(entry, "name") : std::nullopt;
-    if (!name) return Error{"each layer needs a name"};
-    const auto weight = protocol::get_integer<std::uint32_t>(entry, "weight", 1, 1000);
-    entries.push_back({*name, weight.value_or(1000)});
-  }
-  return to_json(target.plugins().use(entries, target.now()));
-}
-
-Result<Json> plugin_reload(ControlTarget& target, const Json& params) {
-  const auto name = protocol::get_string(params, "name");
-  if (!name) return Error{"name the plugin"};
-  return to_json(target.plugins().reload(*name, target.now()));
-}
-
-Result<Json> plugin_unload(ControlTarget& target, const Json& params) {
-  const auto name = protocol::get_string(params, "name");
-  if (!name) return Error{"name the plugin"};
-  return to_json(target.plugins().unload(*name, target.now()));
-}
-
 const std::unordered_map<std::string, Query>& queries() {
   static const std::unordered_map<std::string, Query> table{
       {"status", status},   {"peers", peers},     {"candidates", candidates}, {"mappings", mappings},
-      {"checks", checks},   {"explain", explain}, {"plugins", plugins},       {"plugin.list", plugins},
+      {"checks", checks},   {"explain", explain}, {"plugins", list_plugins},  {"plugin.list", list_plugins},
       {"metrics", metrics}, {"buffers", buffers}, {"friends", friends},       {"history", history},
   };
   return table;
@@ -363,10 +273,8 @@ const std::unordered_map<std::string, Query>& queries() {
 
 const std::unordered_map<std::string, Query>& changes() {
   static const std::unordered_map<std::string, Query> table{
-      {"plugin.load", plugin_load},
-      {"plugin.use", plugin_use},
-      {"plugin.reload", plugin_reload},
-      {"plugin.unload", plugin_unload},
+      {"plugin.use", use_plugins},
+      {"plugin.unload", unload_plugin},
   };
   return table;
 }
@@ -380,7 +288,7 @@ ControlSocket::Handler make_control_handler(ControlTarget& target) {
   for (const auto& [name, call] : changes())
     handler.changing_methods.insert(name);
   handler.changing_methods.insert({"join", "leave", "ping", "friend.add", "friend.remove", "candidate.add",
-                                   "candidate.remove", "netcheck", "plugin.record", "plugin.record.stop"});
+                                   "candidate.remove", "netcheck", "plugin.record", "plugin.record.stop", "plugin.load", "plugin.reload"});
   handler.call = [&target](const std::string& method, const Json& params, const PeerCredentials&,
                            ControlSocket::Completion done, ControlSocket::Progress progress) {
     if (const auto at = queries().find(method); at != queries().end())
@@ -393,6 +301,8 @@ ControlSocket::Handler make_control_handler(ControlTarget& target) {
       target.node().leave(target.now());
       return target.pump();
     }
+    if (method == "plugin.load") return load_plugin(target, params, std::move(done));
+    if (method == "plugin.reload") return reload_plugin(target, params, std::move(done));
     if (method == "candidate.add") return change_candidate(target, params, true, std::move(done));
     if (method == "candidate.remove") return change_candidate(target, params, false, std::move(done));
     if (method == "netcheck") return start_netcheck(target, std::move(done), std::move(progress));

@@ -18,6 +18,8 @@ class io_context;
 
 namespace causeway::daemon {
 
+class PluginWorker;
+
 /// Of those that were asked for, what the kernel and the NICs have.
 struct OffloadsInUse {
   tun::TunOffloads tun;
@@ -33,6 +35,7 @@ class ControlTarget {
   virtual node::Node& node() = 0;
   virtual plugin::Host& plugins() = 0;
   virtual TraceRecorder& recorder() = 0;
+  virtual PluginWorker& plugin_worker() = 0;
   virtual const dataplane::DataPlane& data_plane() const = 0;
   virtual node::InterfaceFacts interface() const = 0;
   virtual OffloadsInUse offloads() const = 0;

@@ -1,6 +1,7 @@
 #include "daemon/control_socket.hpp"
 
 #include <fmt/format.h>
+#include <grp.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -16,6 +17,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
+#include <vector>
 
 #include "base/log.hpp"
 #include "net/file_descriptor.hpp"
@@ -53,6 +55,24 @@ bool is_answered(const std::filesystem::path& path) {
   // EAGAIN: somebody listens and is busy.
   return ::connect(probe.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 ||
          errno == EAGAIN;
+}
+
+/// Before anybody can connect.
+Result<void> give_to_group(const std::filesystem::path& path, const std::string& name) {
+  std::vector<char> room(16 * 1024);
+  group entry{};
+  group* found = nullptr;
+  if (::getgrnam_r(name.c_str(), &entry, room.data(), room.size(), &found) != 0 || found == nullptr)
+    return Error{
+        fmt::format("there is no group {}: create it (groupadd {}) or change control_group", name, name)};
+  const auto give = [&](const std::filesystem::path& what, mode_t mode) {
+    return ::chown(what.c_str(), static_cast<uid_t>(-1), entry.gr_gid) == 0 &&
+           ::chmod(what.c_str(), mode) == 0;
+  };
+  // Through the folder, and no further: its files are the daemon's alone.
+  if (!give(path, 0660) || !give(path.parent_path(), 0710))
+    return store::file_error("give the group its rights of", path, errno);
+  return {};
 }
 
 }  // namespace
@@ -133,6 +153,9 @@ Result<void> ControlSocket::Server::listen(const std::filesystem::path& path) {
     ::umask(before);
   }
   if (!error) path_ = path;
+  if (!error && limits_.group) {
+    if (auto given = give_to_group(path, *limits_.group); !given) return given;
+  }
   if (!error) acceptor_.listen(asio::socket_base::max_listen_connections, error);
   if (error) return store::file_error("listen at", path, error.value());
   accept();

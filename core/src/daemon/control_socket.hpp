@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -51,10 +52,12 @@ class ControlSocket {
     std::size_t line_bytes = 64 * 1024;
     std::size_t queued_bytes = 8 * 1024 * 1024;  ///< a client that reads no more is dropped beyond this
     std::size_t requests_in_flight = 16;         ///< of one client; then it waits
+    /// Its members may connect, and so call what only reads; nullopt: the daemon's user and root alone.
+    std::optional<std::string> group = {};
   };
 
-  /// Binds and listens, mode 0600. A socket file that nobody answers at is removed; one that somebody answers
-  /// at is an error.
+  /// Binds and listens, mode 0600, or 0660 with a group. A socket file that nobody answers at is removed; one
+  /// that somebody answers at is an error.
   static Result<std::unique_ptr<ControlSocket>> open(boost::asio::io_context& context,
                                                      const std::filesystem::path& socket, Handler handler,
                                                      const Limits& limits);

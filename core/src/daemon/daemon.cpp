@@ -58,7 +58,8 @@ int Daemon::run() {
 Result<void> Daemon::start() {
   is_joining_ = options_.join_token.has_value();
   fault_note_.emplace(host_options().private_directory);
-  auto control = ControlSocket::open(context_, state_.path() / "causeway.sock", make_control_handler(*this));
+  auto control = ControlSocket::open(context_, state_.path() / "causeway.sock", make_control_handler(*this),
+                                     {.group = options_.config.control_group});
   if (!control) return control.error();
   control_ = std::move(*control);
   if (auto started = data_.start(); !started) return started;
@@ -114,8 +115,12 @@ void Daemon::shut_down() {
   node_.stop(now());
   pump();
   control_.reset();
-  link_.close();
-  context_.stop();
+  is_stopping_ = true;
+  // Relays are given back, so that they do not count against our quota at the next start.
+  plugins_.stop([this] {
+    link_.close();
+    context_.stop();
+  });
 }
 
 int run_daemon(DaemonOptions options) {

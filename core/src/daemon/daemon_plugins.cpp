@@ -1,4 +1,6 @@
 // The daemon and its plugins: what they are lent, which are loaded, the links of transports.
+#include <algorithm>
+
 #include "base/log.hpp"
 #include "daemon/running_daemon.hpp"
 #include "relay/link_carrier.hpp"
@@ -6,8 +8,10 @@
 namespace causeway::daemon {
 
 plugin::Host::Options Daemon::host_options() const {
-  return {
-      .private_directory = state_.path() / "run" / "plugins", .probe_program = options_.program, .seed = 0};
+  return {.private_directory = state_.path() / "run" / "plugins",
+          .probe_program = options_.program,
+          .seed = 0,
+          .keys = options_.config.plugins.keys};
 }
 
 plugin::HostCallbacks Daemon::host_callbacks() {
@@ -41,6 +45,8 @@ plugin::HostCallbacks Daemon::host_callbacks() {
           },
       .allocation_lost = [this](plugin::LinkId link,
                                 const std::string& reason) { relays_.on_allocation_lost(link, reason); },
+      .allocation_ending = [this](plugin::LinkId link) { relays_.on_allocation_ending(link); },
+      .is_only_path = [this](const std::string& transport) { return is_only_path(transport); },
       .ranking_changed =
           [this] {
             node_.on_ranking_changed(now());
@@ -63,11 +69,27 @@ relay::RelayManager::Callbacks Daemon::relay_callbacks() {
       .remove_carrier = [this](net::BaseId base) { data_.send(dataplane::RemoveBase{base}); },
       .bases_changed =
           [this] {
+            if (is_stopping_) return;  // the node has said good-bye
             tell_bases();
             pump();
           },
       .now = [this] { return now(); },
   };
+}
+
+bool Daemon::is_only_path(const std::string& transport) const {
+  const peer::LocalBases& relays = relays_.bases();
+  return std::any_of(node_.peers().begin(), node_.peers().end(), [&](const auto& peer) {
+    bool is_reached = false;
+    for (const auto& [pair, path] : peer.second->paths().entries()) {
+      if (!path.is_valid || path.is_dead) continue;
+      const auto relay = relays.find(path.base);
+      if (relay == relays.end() || !relay->second.relay || relay->second.relay->source != transport)
+        return false;
+      is_reached = true;
+    }
+    return is_reached;
+  });
 }
 
 void Daemon::load_plugins() {

@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "daemon/plugin_worker.hpp"
 #include "plugin/examination.hpp"
 #include "protocol/json.hpp"
 
@@ -103,13 +104,17 @@ void reload_plugin(ControlTarget& target, const Json& params, ControlSocket::Com
   const auto file = target.plugins().file_of(*name);
   if (!file) return done(Error{*name + " is not loaded"});
   const auto examined = target.plugins().examine(*file);
-  target.plugin_worker().run([examined](const std::stop_token& stop) { examined->run(stop); },
-                             [&target, examined, name = *name, force, done = std::move(done)] {
-                               target.plugins().reload(
-                                   name, *examined, force, target.now(),
-                                   [done](const Result<void>& told) { done(to_json(told)); });
-                               target.pump();
-                             });
+  target.plugin_worker().run(
+      [examined](const std::stop_token& stop) { examined->run(stop); },
+      [&target, examined, name = *name, force, done = std::move(done)] {
+        const std::uint32_t generation = examined->generation();
+        target.plugins().reload(name, *examined, force, target.now(),
+                                [name, generation, done](const Result<void>& told) {
+                                  if (!told) return done(told.error());
+                                  done(protocol::success(Json{{"name", name}, {"generation", generation}}));
+                                });
+        target.pump();
+      });
 }
 
 Result<Json> unload_plugin(ControlTarget& target, const Json& params) {

@@ -14,6 +14,7 @@
 #include "daemon/control_socket.hpp"
 #include "daemon/daemon.hpp"
 #include "daemon/hosts_file.hpp"
+#include "daemon/plugin_worker.hpp"
 #include "daemon/state_keeper.hpp"
 #include "daemon/suspend_watch.hpp"
 #include "daemon/trace_recorder.hpp"
@@ -44,6 +45,7 @@ class Daemon final : public ControlTarget {
   node::Node& node() override { return node_; }
   plugin::Host& plugins() override { return plugins_; }
   TraceRecorder& recorder() override { return recorder_; }
+  PluginWorker& plugin_worker() override { return plugin_worker_; }
   const dataplane::DataPlane& data_plane() const override { return data_; }
   node::InterfaceFacts interface() const override { return {nic_.name(), nic_.mtu()}; }
   OffloadsInUse offloads() const override { return {nic_.offloads(), bases_.offloads()}; }
@@ -66,6 +68,7 @@ class Daemon final : public ControlTarget {
   Result<void> start();
   plugin::Host::Options host_options() const;
   plugin::HostCallbacks host_callbacks();
+  bool is_only_path(const std::string& transport) const;
   relay::RelayManager::Callbacks relay_callbacks();
   void load_plugins();
   void use_configured_stack();
@@ -116,6 +119,7 @@ class Daemon final : public ControlTarget {
   TraceRecorder recorder_{*this};
   link::TlsClient link_;
   std::unique_ptr<ControlSocket> control_;
+  PluginWorker plugin_worker_{context_};
   std::vector<StateKeeper::Done> left_;
   std::map<std::uint64_t, FriendDone> friend_waiters_;  ///< by ticket
   // What has to be on disk first. Bounded: a link that gets no answer closes, a handshake is repeated.
@@ -125,6 +129,7 @@ class Daemon final : public ControlTarget {
   bool is_releasing_ = false;
   SteadyTime under_load_until_{};
   bool is_pumping_ = false;
+  bool is_stopping_ = false;
   bool is_joining_ = false;  ///< told to join and not registered since: a refusal ends the daemon
   int exit_code_ = 0;
 };

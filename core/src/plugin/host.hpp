@@ -122,6 +122,8 @@ struct HostCallbacks {
   std::function<void(LinkId, ByteView)> send_on_link = {};
   std::function<void(LinkId, const LinkAllocation&)> link_allocated = {};
   std::function<void(LinkId, const std::string& reason)> allocation_lost = {};
+  /// It ends soon: paths should leave it, what still comes on it is carried to the end.
+  std::function<void(LinkId)> allocation_ending = {};
   /// Whether a connected peer is reached through links of this transport and by nothing else.
   std::function<bool(const std::string& transport)> is_only_path = {};
   /// The active stack changed: every ranking should be asked anew.

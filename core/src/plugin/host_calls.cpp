@@ -67,6 +67,7 @@ void Host::State::fail(const LoadedPtr& plugin, const std::string& reason) {
   log::error("plugin", "{} has failed: {}", plugin->name(), reason);
   plugin->look_at.reset();
   plugin->linger_until.reset();
+  plugin->leave_at.reset();
   close_links(*plugin);
   if (plugin->kind == Kind::candidate_source) {
     drop_candidates(*plugin, plugin->held);

@@ -138,6 +138,7 @@ void Host::State::retire(const LoadedPtr& plugin) {
   plugin->targets.clear();
   plugin->look_at.reset();
   plugin->linger_until.reset();
+  plugin->leave_at.reset();
   // Packets end here; the links stay for what it has to say at the end.
   for (auto& [serial, link] : plugin->links)
     link.codec->close();

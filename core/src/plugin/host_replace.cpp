@@ -162,7 +162,10 @@ void Host::State::on_proof(const LoadedPtr& plugin, Now now) {
   if (plugin->kind == Kind::priority) return confirm(plugin, now);
   if (replacement.good_calls < kFirstCallsOfASource) return;
   if (plugin->kind == Kind::candidate_source) return confirm(plugin, now);
-  if (replacement.has_tried_everything) settle_transport(plugin, now);
+  // What has no allocation yet may still get one, as long as there are links to get it by.
+  if (replacement.has_tried_everything &&
+      (has_allocation(*plugin) || plugin->links.empty() || !has_allocation(*replacement.old)))
+    settle_transport(plugin, now);
 }
 
 void Host::State::confirm(const LoadedPtr& fresh, Now now) {
@@ -183,10 +186,9 @@ void Host::State::confirm(const LoadedPtr& fresh, Now now) {
 /// The new generation has tried everything, or its time is up.
 void Host::State::settle_transport(const LoadedPtr& fresh, Now now) {
   const LoadedPtr old = fresh->replacement->old;
-  const bool is_needed = has_allocation(*old) && !has_allocation(*fresh) && callbacks.is_only_path &&
-                         callbacks.is_only_path(fresh->name());
-  if (!is_needed) return confirm(fresh, now);
-  if (!fresh->replacement->force) {
+  if (has_allocation(*fresh) || !has_allocation(*old)) return confirm(fresh, now);
+  const bool is_needed = callbacks.is_only_path && callbacks.is_only_path(fresh->name());
+  if (is_needed && !fresh->replacement->force) {
     return roll_back(fresh,
                      "it got no second allocation beside the one in use, which is the only path to a peer: "
                      "raise the quota of the relay, or reload with --force, which interrupts it");

@@ -149,6 +149,7 @@ void Host::State::on_timeout(Now now) {
   tell_reloads(now);
   for (const LoadedPtr& plugin : std::vector(rows)) {
     if (plugin->look_at && *plugin->look_at <= now.steady) look_at_data_threads(plugin, now);
+    if (plugin->leave_at && *plugin->leave_at <= now.steady) leave_paths(*plugin);
     if (plugin->linger_until && *plugin->linger_until <= now.steady) {
       plugin->linger_until.reset();
       retire(plugin);
@@ -171,6 +172,7 @@ std::optional<SteadyTime> Host::State::next_timeout() const {
     for (const auto& [timer, deadline] : plugin->timers)
       consider(deadline);
     if (plugin->look_at) consider(*plugin->look_at);
+    if (plugin->leave_at) consider(*plugin->leave_at);
     if (plugin->linger_until) consider(*plugin->linger_until);
   }
   return next;

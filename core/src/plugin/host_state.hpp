@@ -74,6 +74,7 @@ struct Loaded {
   std::uint64_t calls_seen = 0;
   std::uint32_t bad_looks_in_a_row = 0;
   std::optional<SteadyTime> look_at;       ///< when to look at what data threads met
+  std::optional<SteadyTime> leave_at;      ///< a replaced generation whose paths are to be left then
   std::optional<SteadyTime> linger_until;  ///< a replaced generation whose links still carry data
 
   Loaded() = default;
@@ -182,6 +183,7 @@ struct Host::State : std::enable_shared_from_this<Host::State> {
   void close_links(Loaded& plugin);
   /// Make before break: the old generation carries data until paths have moved to the new one.
   void linger(const LoadedPtr& plugin, Now now);
+  void leave_paths(Loaded& plugin);
   /// As if it had been loaded this moment.
   void restart_transport(const LoadedPtr& plugin, Now now);
   void look_at_data_threads(const LoadedPtr& plugin, Now now);

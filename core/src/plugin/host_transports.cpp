@@ -16,8 +16,10 @@ namespace {
 constexpr std::size_t kMaxMessagesWaiting = 128;
 /// How often what data threads met is looked at while there are links.
 constexpr Duration kLookEvery = 1s;
-/// A replaced generation carries data for so long, until the paths of the new one have been checked.
-constexpr Duration kLinger = 3s;
+/// The paths of a new generation are checked for so long before those of the old one are left; and so long
+/// after that, peers may still send by these.
+constexpr Duration kCheckedIn = 1500ms;
+constexpr Duration kLeftIn = 1500ms;
 
 LinkId id_of(const Loaded& plugin, std::uint32_t serial) {
   return LinkId{(std::uint64_t{plugin.number} << 32) | serial};
@@ -183,6 +185,17 @@ void Host::State::tell_peer(LinkId id, const net::Endpoint& peer, bool is_wanted
 
 // ---- data threads ----
 
+void Host::State::leave_paths(Loaded& plugin) {
+  plugin.leave_at.reset();
+  std::vector<std::uint32_t> allocated;
+  for (const auto& [serial, link] : plugin.links) {
+    if (link.is_allocated) allocated.push_back(serial);
+  }
+  for (const std::uint32_t serial : allocated) {
+    if (callbacks.allocation_ending) callbacks.allocation_ending(id_of(plugin, serial));
+  }
+}
+
 void Host::State::look_at_data_threads(const LoadedPtr& plugin, Now now) {
   plugin->look_at = plugin->links.empty() ? std::nullopt : std::optional(now.steady + kLookEvery);
   const DataUse& use = *plugin->data_use;
@@ -214,7 +227,8 @@ void Host::State::linger(const LoadedPtr& plugin, Now now) {
   plugin->state = InstanceState::draining;
   plugin->timers.clear();
   plugin->look_at.reset();
-  plugin->linger_until = now.steady + kLinger;
+  plugin->leave_at = now.steady + kCheckedIn;
+  plugin->linger_until = *plugin->leave_at + kLeftIn;
   if (callbacks.timeout_changed) callbacks.timeout_changed();
 }
 

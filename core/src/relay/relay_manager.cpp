@@ -402,6 +402,11 @@ void RelayManager::on_allocated(LinkId id, const plugin::LinkAllocation& allocat
 void RelayManager::on_allocation_lost(LinkId id, const std::string& reason) {
   state_->on_allocation_lost(id, reason);
 }
+void RelayManager::on_allocation_ending(LinkId id) {
+  const auto at = state_->links.find(id);
+  if (at != state_->links.end() && state_->bases.erase(at->second.base) > 0)
+    state_->callbacks.bases_changed();
+}
 const peer::LocalBases& RelayManager::bases() const { return state_->bases; }
 
 std::optional<dataplane::SendOutcome> RelayManager::send_datagram(net::BaseId base, const net::Endpoint& to,

@@ -59,6 +59,8 @@ class RelayManager {
   void send(plugin::LinkId id, ByteView message);
   void on_allocated(plugin::LinkId id, const plugin::LinkAllocation& allocation);
   void on_allocation_lost(plugin::LinkId id, const std::string& reason);
+  /// The node forgets the base; what peers still send by it is received until the link is closed.
+  void on_allocation_ending(plugin::LinkId id);
 
   // ---- as the daemon asks ----
   /// The bases that allocated links are.

@@ -57,9 +57,9 @@ typedef struct cw_entry {
   /* Makes an instance. `host` belongs to the host and is valid until destroy returns. On failure *out stays
    * untouched and nothing is leaked. [control-thread & !active] */
   cw_status (*create)(const cw_host* host, cw_instance** out);
-  /* The last useful moment of an instance: it stops asking for things. Timers are gone, host services that do
-   * something return CW_ERROR_WRONG_STATE afterwards, only destroy follows. May be NULL.
-   * [plugin-thread & active] */
+  /* The last useful moment of an instance: what it sends here, to give back what others hold for it, still
+   * goes out; nothing else it asks for is done. Afterwards host services return CW_ERROR_WRONG_STATE and only
+   * destroy follows. May be NULL. [plugin-thread & active] */
   void (*drain)(cw_instance* instance);
   /* Frees the instance. [plugin-thread & !active] */
   void (*destroy)(cw_instance* instance);

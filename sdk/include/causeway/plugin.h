@@ -6,6 +6,7 @@
 #include "entry.h"
 #include "ext/candidate-source.h"
 #include "ext/priority.h"
+#include "ext/state.h"
 #include "ext/transport.h"
 #include "host.h"
 #include "types.h"

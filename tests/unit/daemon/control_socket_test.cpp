@@ -202,6 +202,21 @@ TEST_F(ControlSocketTest, ChangingCallsNeedOurUid) {
   EXPECT_EQ(callers[0].uid, 65534u);
 }
 
+TEST_F(ControlSocketTest, AGroupGetsTheSocketAndTheWayToIt) {
+  if (::geteuid() != 0) GTEST_FAIL() << "this test needs root, to give a file to a group";
+  const auto refused = ControlSocket::open(context, path, handler, {.group = "no-such-group"});
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().message,
+            "there is no group no-such-group: create it (groupadd no-such-group) or change control_group");
+  open({.group = "nogroup"});
+  struct stat status {};
+  ASSERT_EQ(::stat(path.c_str(), &status), 0);
+  EXPECT_EQ(status.st_mode & 07777, 0660U);
+  EXPECT_NE(status.st_gid, 0U);
+  ASSERT_EQ(::stat(base.c_str(), &status), 0);
+  EXPECT_EQ(status.st_mode & 07777, 0710U);
+}
+
 TEST_F(ControlSocketTest, LongCallsReportProgressAndAnswerLater) {
   open();
   const auto client = connect_to(path);

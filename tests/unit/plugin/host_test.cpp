@@ -395,6 +395,37 @@ TEST_F(HostLife, TimersFireOnceAndPostedWorkRuns) {
   EXPECT_FALSE(world_.host().next_timeout());
 }
 
+TEST_F(HostLife, WhatASourceHoldsWhenItIsUnloadedIsTakenBack) {
+  world_.host().set_bases({{kBase, *net::Endpoint::parse("192.168.0.100:41641"), "eth0"}}, world_.now());
+  load("echo-source");
+  EXPECT_TRUE(world_.host().on_datagram(kBase, kServer, as_bytes("T"), world_.now()));
+  world_.events.clear();
+  ASSERT_TRUE(world_.host().unload("echo-source", world_.now()));
+  EXPECT_FALSE(world_.host().next_timeout()) << "its timer";
+  EXPECT_EQ(world_.events, (std::vector<std::string>{"lost 1 203.0.113.1:4000"}));
+  EXPECT_FALSE(world_.host().on_datagram(kBase, kServer, as_bytes("x"), world_.now())) << "its targets";
+}
+
+TEST_F(HostLife, ASourceThatFailsAtOnceIsTakenBackWithWhatItFound) {
+  const auto file = world_.scratch() / "swap.so";
+  std::filesystem::copy_file(test_plugin("echo-source"), file);
+  world_.host().set_bases({{kBase, *net::Endpoint::parse("192.168.0.100:41641"), "eth0"}}, world_.now());
+  ASSERT_TRUE(world_.host().load(file, world_.now()));
+  world_.events.clear();
+  std::filesystem::copy_file(test_plugin("echo-source-fails"), file,
+                             std::filesystem::copy_options::overwrite_existing);
+  const auto result = world_.host().reload("echo-source", world_.now());
+  ASSERT_FALSE(result);
+  EXPECT_TRUE(result.error().message.ends_with("set_bases failed (CW_ERROR_FAILED) (generation 1 goes on)"))
+      << result.error().message;
+  EXPECT_EQ(world_.events,
+            (std::vector<std::string>{"found 1 203.0.113.77:4000", "lost 1 203.0.113.77:4000"}))
+      << "what only the new one had found";
+  ASSERT_EQ(world_.host().list().size(), 1U);
+  EXPECT_EQ(world_.row("echo-source")->generation, 1U);
+  EXPECT_TRUE(world_.host().on_datagram(kBase, kServer, as_bytes("ping"), world_.now())) << "it goes on";
+}
+
 TEST_F(HostLife, AFailedSourceTakesItsCandidatesAlong) {
   world_.host().set_bases({{kBase, *net::Endpoint::parse("192.168.0.100:41641"), "eth0"}}, world_.now());
   load("echo-source");

@@ -153,6 +153,11 @@ TEST_F(Load, RefusesWhatFailsItsSelfCheck) {
   EXPECT_EQ(refusal(test_plugin("inconsistent")), "self-check: the same question got two answers");
 }
 
+TEST_F(Load, NamesALibraryThatIsMissing) {
+  EXPECT_TRUE(refusal(test_plugin("missing-dependency"))
+                  .starts_with("cannot be loaded: libcauseway-needed.so: cannot open shared object file"));
+}
+
 TEST_F(Load, RefusesTheSameNameTwice) {
   ASSERT_TRUE(world_.host().load(test_plugin("plain-c"), world_.now()));
   const auto again = world_.host().load(test_plugin("plain-c"), world_.now());
@@ -184,6 +189,20 @@ TEST(Probe, TellsHowAPluginEndedItsProcess) {
   EXPECT_EQ(probe("hangs", 300ms).error().message, "did not finish its probe within 0.3 s: it hangs");
 }
 
+TEST(Probe, FindsWhatIsLeftBehind) {
+  EXPECT_EQ(probe("leaks-threads").error().message,
+            "leaves a thread running when it is unloaded: use timers and posted work of the host");
+  EXPECT_EQ(probe("leaks-descriptors").error().message,
+            "leaves 3 file descriptors open when it is unloaded: close them in destroy");
+}
+
+TEST(Probe, EndsWhenItIsToldTo) {
+  std::stop_source stop;
+  stop.request_stop();
+  EXPECT_EQ(run_probe(probe_program(), test_plugin("hangs"), 20s, stop.get_token()).error().message,
+            "the daemon is ending");
+}
+
 TEST(Probe, PassesOnTheReason) {
   EXPECT_EQ(probe("init-fails").error().message, "its init failed (CW_ERROR_FAILED)");
   EXPECT_EQ(probe("no-symbol").error().message,
@@ -196,6 +215,29 @@ TEST(Probe, SaysWhenItCannotRun) {
             "the probe /nonexistent/causewayd cannot be started: No such file or directory");
   EXPECT_EQ(run_probe("/bin/true", test_plugin("plain-c"), 1s).error().message,
             "ended its probe early (exit code 0)");
+}
+
+/// A host that asks for signatures, by the key that signature_test.cpp has.
+TEST(SignedPlugins, UnsignedOnesAreRefusedWhereKeysAreConfigured) {
+  ScratchDirectory scratch;
+  InlineExecutor executor;
+  Host::Options options;
+  options.private_directory = scratch.path() / "plugins";
+  options.keys = {*parse_signing_key("RWRRyXvkLUbRj2ZVEBcTV/N2NuQ1nPiSv90VleOnnx+fQpL15t6HOklL")};
+  Host host(options, {}, executor);
+  const auto file = scratch.path() / "plain-c.so";
+  std::filesystem::copy_file(test_plugin("plain-c"), file);
+  const auto refusal = [&] { return host.load(file, {}).error().message.substr(file.string().size() + 2); };
+  EXPECT_EQ(refusal(),
+            "not signed, and plugins.keys asks for it: plain-c.so.minisig cannot be opened: No such file or "
+            "directory: put it there (minisign -Sm plain-c.so)");
+  const auto signature = scratch.path() / "plain-c.so.minisig";
+  std::filesystem::create_directory(signature);
+  EXPECT_TRUE(refusal().find("it is no file of four lines") != std::string::npos) << refusal();
+  std::filesystem::remove(signature);
+  std::ofstream(signature) << "rubbish\n";
+  EXPECT_EQ(refusal(), "its signature is not one of minisign's: sign it again (minisign -Sm FILE)");
+  EXPECT_TRUE(host.list().empty());
 }
 
 TEST(Probe, GuardsTheLoader) {

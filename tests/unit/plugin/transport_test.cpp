@@ -7,6 +7,7 @@
 #include <mutex>
 #include <thread>
 
+#include "plugin/examination.hpp"
 #include "plugin/host_services.hpp"
 #include "plugin/link_codec.hpp"
 #include "plugin/plugin_library.hpp"
@@ -40,6 +41,8 @@ class Transport : public testing::Test {
     c.link_allocated = [this](LinkId, const LinkAllocation& a) {
       events_.push_back("allocated " + a.relayed.to_string() + " " + a.label);
     };
+    c.allocation_ending = [this](LinkId) { events_.emplace_back("ending"); };
+    c.is_only_path = [this](const std::string&) { return is_only_path_; };
     c.allocation_lost = [this](LinkId, const std::string& reason) { events_.push_back("lost: " + reason); };
     host_.emplace(options, std::move(c), executor_);
   }
@@ -73,6 +76,13 @@ class Transport : public testing::Test {
     host_->on_link_message(id, {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()}, now());
   }
   LinkId link() const { return opened_.front().id; }
+  /// `told`: whether it was done.
+  void reload(bool force, std::optional<bool>& told) {
+    const auto examined = host_->examine(*host_->file_of(kToy));
+    examined->run();
+    host_->reload(kToy, *examined, force, now(),
+                  [&told](const Result<void>& done) { told = done.has_value(); });
+  }
 
   /// One packet with the room that the contract promises.
   struct Packet {
@@ -94,6 +104,7 @@ class Transport : public testing::Test {
   std::vector<LinkId> closed_;
   std::vector<std::string> sent_;
   std::vector<std::string> events_;
+  bool is_only_path_ = false;
   std::optional<Host> host_;
 };
 
@@ -276,22 +287,101 @@ TEST_F(Transport, UnloadClosesItsLinksAndIsGone) {
   EXPECT_EQ(codec->frame(out.room), -1);
 }
 
+TEST_F(Transport, ItsLastWordsAreSentBeforeItsLinksAreClosed) {
+  load_and_open();
+  const std::size_t before = sent_.size();
+  ASSERT_TRUE(host_->unload(kToy, now()));
+  ASSERT_EQ(sent_.size(), before + 1);
+  EXPECT_EQ(sent_.back(), "CBYE");
+  EXPECT_EQ(closed_, (std::vector<LinkId>{link()})) << "and what it left open is closed";
+}
+
+TEST_F(Transport, StopLetsAllSayTheirLastWords) {
+  load_and_open();
+  bool is_stopped = false;
+  host_->stop([&] { is_stopped = true; });
+  EXPECT_TRUE(is_stopped);
+  EXPECT_EQ(sent_.back(), "CBYE");
+  EXPECT_EQ(closed_.size(), 1U);
+  EXPECT_TRUE(host_->list().empty());
+}
+
 TEST_F(Transport, AReloadedOneCarriesDataUntilTheNewGenerationIsReady) {
   load_and_open();
   message(link(), "CADDR 198.51.100.9:50000");
-  ASSERT_TRUE(host_->reload(kToy, now()));
+  std::optional<bool> told;
+  reload(false, told);
   ASSERT_EQ(opened_.size(), 2U) << "make before break: its own link";
   EXPECT_TRUE(closed_.empty());
+  host_->on_link_open(opened_[1].id, now());
+  EXPECT_EQ(sent_.back(), "CHELLO");
+  message(link(), "CTIMER");
+  advance(1s);
+  EXPECT_EQ(sent_.back(), "CTICK") << "the old one is wholly alive";
+  EXPECT_FALSE(told);
+  message(opened_[1].id, "CADDR 198.51.100.9:50001");
+  EXPECT_EQ(told, true);
   Packet out("payload");
   opened_[0].codec->wrap(std::span(&out.view, 1));
-  EXPECT_EQ(out.view.verdict, CW_PACKET_PASS) << "the old one goes on";
-  advance(2s);
-  EXPECT_TRUE(closed_.empty());
-  advance(1s);  // its successor said "done" at once
+  EXPECT_EQ(out.view.verdict, CW_PACKET_PASS) << "until paths have moved";
+  advance(1s);
+  EXPECT_NE(events_.back(), "ending");
+  advance(500ms);
+  EXPECT_EQ(events_.back(), "ending") << "paths leave it";
+  advance(1s);
+  EXPECT_TRUE(closed_.empty()) << "peers may still send by it";
+  advance(500ms);
   EXPECT_EQ(closed_, (std::vector<LinkId>{opened_[0].id}));
+  EXPECT_EQ(sent_.back(), "CBYE");
   ASSERT_EQ(host_->list().size(), 1U);
   EXPECT_EQ(host_->list()[0].generation, 2U);
-  host_->on_link_open(opened_[1].id, now());
+}
+
+TEST_F(Transport, TheOnlyPathIsNotGivenUpWhereThereIsNoSecondAllocation) {
+  load_and_open();
+  message(link(), "CADDR 198.51.100.9:50000");
+  is_only_path_ = true;
+  std::optional<bool> told;
+  reload(false, told);
+  host_->on_link_closed(opened_[1].id, "quota reached", now());
+  EXPECT_EQ(told, false);
+  ASSERT_EQ(host_->list().size(), 1U);
+  EXPECT_EQ(host_->list()[0].generation, 1U);
+  EXPECT_TRUE(host_->list()[0].reason.starts_with("generation 2 was taken back: it got no second allocation"))
+      << host_->list()[0].reason;
+  advance(20s);
+  EXPECT_EQ(closed_, (std::vector<LinkId>{opened_[1].id}));
+  Packet out("payload");
+  opened_[0].codec->wrap(std::span(&out.view, 1));
+  EXPECT_EQ(out.view.verdict, CW_PACKET_PASS);
+}
+
+TEST_F(Transport, ASilentServerIsNoSecondAllocationEither) {
+  load_and_open();
+  message(link(), "CADDR 198.51.100.9:50000");
+  is_only_path_ = true;
+  std::optional<bool> told;
+  reload(false, told);
+  advance(14s);
+  EXPECT_FALSE(told);
+  advance(1s);
+  EXPECT_EQ(told, false);
+  EXPECT_EQ(host_->list().size(), 1U);
+}
+
+TEST_F(Transport, ByForceTheOldOneIsGivenUpFirst) {
+  load_and_open();
+  message(link(), "CADDR 198.51.100.9:50000");
+  is_only_path_ = true;
+  std::optional<bool> told;
+  reload(true, told);
+  host_->on_link_closed(opened_[1].id, "quota reached", now());
+  EXPECT_EQ(told, true);
+  EXPECT_EQ(sent_.back(), "CBYE") << "given back before it is asked for anew";
+  ASSERT_EQ(opened_.size(), 3U);
+  ASSERT_EQ(host_->list().size(), 1U);
+  EXPECT_EQ(host_->list()[0].generation, 2U);
+  host_->on_link_open(opened_[2].id, now());
   EXPECT_EQ(sent_.back(), "CHELLO");
 }
 

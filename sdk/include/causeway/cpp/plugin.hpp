@@ -420,6 +420,41 @@ class TransportPlugin : public Plugin {
   }
 };
 
+/// Beside a kind's class, for a plugin that tells the next generation what it has learnt (ext/state.h):
+/// `class Mine : public WithState<PriorityPlugin, 1>`, where 1 names the layout of what export_state() makes.
+template <class KindOfPlugin, std::uint32_t Schema>
+class WithState : public KindOfPlugin {
+ public:
+  using KindOfPlugin::KindOfPlugin;
+  /// At most CW_MAX_STATE bytes; empty: nothing to tell.
+  virtual std::string export_state() const = 0;
+  /// The bytes may be anything; CW_ERROR_NOT_SUPPORTED for a schema that is not known here. On a failure
+  /// nothing may have changed.
+  virtual cw_status import_state(std::uint32_t schema, std::string_view bytes) = 0;
+
+  static const void* extension(const char* id) noexcept {
+    static const cw_state table = {
+        sizeof(cw_state), Schema,
+        [](cw_instance* instance, std::uint8_t* bytes, std::uint64_t capacity, std::uint64_t* size) noexcept {
+          return Plugin::enter<WithState>(instance, [&](WithState& plugin) -> cw_status {
+            const std::string state = plugin.export_state();
+            if (state.size() > capacity) return CW_ERROR_LIMIT;
+            if (!state.empty()) std::memcpy(bytes, state.data(), state.size());
+            *size = state.size();
+            return CW_OK;
+          });
+        },
+        [](cw_instance* instance, std::uint32_t schema, const std::uint8_t* bytes,
+           std::uint64_t size) noexcept {
+          return Plugin::enter<WithState>(instance, [&](WithState& plugin) {
+            return plugin.import_state(schema, std::string_view(reinterpret_cast<const char*>(bytes),
+                                                                static_cast<std::size_t>(size)));
+          });
+        }};
+    return std::strcmp(id, CW_EXT_STATE) == 0 ? &table : KindOfPlugin::extension(id);
+  }
+};
+
 template <class P>
 cw_status create(const cw_host* host, cw_instance** out) noexcept {
   try {
