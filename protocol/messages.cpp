@@ -269,6 +269,7 @@ Json NodeInfo::to_json() const {
   value["record"] = record.to_json();
   value["candidates"] = candidates_to_json(candidates);
   if (!user.empty()) value["user"] = user;
+  if (hints) value["hints"] = hints_to_json(*hints);
   return value;
 }
 
@@ -294,6 +295,7 @@ Result<NodeInfo> NodeInfo::parse(const Json& value) {
     if (!user) return user.error();
     node.user = std::move(*user);
   }
+  if (const Json* hints = get_array(value, "hints")) node.hints = read_hints(*hints);
   return node;
 }
 

@@ -15,6 +15,7 @@
 #include "protocol/candidate.hpp"
 #include "protocol/json.hpp"
 #include "protocol/node_record.hpp"
+#include "protocol/path_report.hpp"
 
 /// The parameters and results of each method (docs/protocol.md §1). parse() takes the "params" or "result"
 /// object of any sender: every member is checked, unknown ones are ignored, and the error names the member.
@@ -39,6 +40,7 @@ inline constexpr std::string_view kUnsubscribe = "unsubscribe";
 inline constexpr std::string_view kSubscriptionAnswer = "subscription.answer";
 inline constexpr std::string_view kSubscriptionRequest = "subscription.request";
 inline constexpr std::string_view kSubscriptionChanged = "subscription.changed";
+inline constexpr std::string_view kReport = "report";
 inline constexpr std::string_view kDeregister = "deregister";
 inline constexpr std::string_view kFriendsList = "friends.list";
 inline constexpr std::string_view kFriendsAdd = "friends.add";
@@ -151,6 +153,8 @@ struct NodeInfo {
   SignedRecord record;
   std::vector<WireCandidate> candidates;
   std::string user = {};  ///< whose node it is, by the server's word alone
+  /// What other nodes found on such paths as lead to it; none: nothing new.
+  std::optional<std::vector<PathHint>> hints = {};
 
   Json to_json() const;
   static Result<NodeInfo> parse(const Json& value);
