@@ -7,7 +7,11 @@ namespace priority_history {
 namespace {
 
 /// A key may be as long as the configuration lets it.
-std::string quoted(const std::string& key) { return "\"" + key.substr(0, 64) + "\""; }
+std::string complaint(const std::string& key, const char* what) {
+  std::string text = "\"";
+  text.append(key, 0, 64).append("\" ").append(what);
+  return text;
+}
 
 }  // namespace
 
@@ -23,17 +27,17 @@ ParsedParameters parse_parameters(std::string_view json) {
     const auto rule = std::find_if(kParameterRules.begin(), kParameterRules.end(),
                                    [&name = key](const ParameterRule& r) { return r.name == name; });
     if (rule == kParameterRules.end()) {
-      parsed.complaints.push_back(quoted(key) + " is not a parameter");
+      parsed.complaints.push_back(complaint(key, "is not a parameter"));
       continue;
     }
     if (!value.is_number()) {
-      parsed.complaints.push_back(quoted(key) + " is not a number");
+      parsed.complaints.push_back(complaint(key, "is not a number"));
       continue;
     }
     const double given = value.get<double>();
     double& parameter = parsed.parameters.*rule->member;
     parameter = std::clamp(given, rule->least, rule->most);
-    if (parameter != given) parsed.complaints.push_back(quoted(key) + " is out of range and was bounded");
+    if (parameter != given) parsed.complaints.push_back(complaint(key, "is out of range and was bounded"));
   }
   return parsed;
 }
