@@ -9,6 +9,11 @@
 #include <sstream>
 #include <string_view>
 
+#include "cli/src/plugin_check.hpp"
+#include "cli/src/plugin_new.hpp"
+#include "cli/src/plugin_record.hpp"
+#include "cli/src/plugin_replay.hpp"
+
 namespace causeway::cli {
 namespace {
 
@@ -66,7 +71,7 @@ class CommandLine {
     add_plugin_commands();
   }
 
-  std::variant<Invocation, Answered> parse(int argc, const char* const* argv) {
+  Parsed parse(int argc, const char* const* argv) {
     try {
       app_.parse(argc, argv);
     } catch (const CLI::Success& wanted) {
@@ -81,6 +86,7 @@ class CommandLine {
     } catch (const CLI::Error& problem) {
       return Answered{2, fmt::format("error: {}: see `causeway --help`\n", problem.what())};
     }
+    if (local_.run) return local_;
     invocation_.directory = directory_;
     return invocation_;
   }
@@ -188,21 +194,104 @@ class CommandLine {
             },
             "NAME or NAME:WEIGHT, weight per mille, in order")
         ->required();
-    add_text(add(*plugin, "reload", "Load a plugin's file anew and swap to it", "plugin.reload"), "NAME",
-             "Of the plugin", "name", true);
+    CLI::App* reload =
+        add_query(*plugin, "reload", "Load a plugin's file anew and swap to it", "plugin.reload");
+    add_text(reload, "NAME", "Of the plugin", "name", true);
+    reload->add_flag_callback(
+        "--force", [this] { invocation_.params["force"] = true; },
+        "Swap a transport even if its only path is interrupted by it");
     add_text(add(*plugin, "unload", "Unload a plugin", "plugin.unload"), "NAME", "Of the plugin", "name",
              true);
     add_query(*plugin, "list", "Loaded plugins", "plugins");
+    add_plugin_new(*plugin);
+    add_plugin_check(*plugin);
+    add_plugin_record(*plugin);
+    add_plugin_replay(*plugin);
+  }
+
+  void add_plugin_record(CLI::App& plugin) {
+    CLI::App* command =
+        plugin.add_subcommand("record", "Record what the choice of paths depends on, and what was chosen");
+    command->add_option("PEER_AND_FILE", record_words_, "PEER FILE, or FILE with --all")->expected(0, 2);
+    command->add_flag("--all", records_all_, "All peers");
+    command->add_option("--seconds", plugin_record_.seconds, "How long (default 60)")
+        ->check(CLI::Range(1, 86'400));
+    command->add_option("--megabytes", plugin_record_.megabytes, "How much at most (default 256)")
+        ->check(CLI::Range(1, 1000));
+    command->add_flag("--stop", plugin_record_.stops, "End the recording that is under way");
+    command->add_flag("--json", plugin_record_.as_json, "Print the outcome as JSON");
+    command->callback([this] {
+      const std::size_t expected = plugin_record_.stops ? 0 : records_all_ ? 1 : 2;
+      if (record_words_.size() != expected)
+        throw CLI::ValidationError("give PEER FILE, or --all FILE, or --stop");
+      if (!record_words_.empty()) plugin_record_.file = record_words_.back();
+      if (record_words_.size() == 2) plugin_record_.peer = record_words_.front();
+      plugin_record_.directory = directory_;
+      local_.run = [wanted = plugin_record_](std::ostream& out, std::ostream& err) {
+        return run_plugin_record(wanted, out, err);
+      };
+    });
+  }
+
+  void add_plugin_replay(CLI::App& plugin) {
+    CLI::App* command = plugin.add_subcommand("replay", "What a plugin would have made of recorded traffic");
+    command->add_option("TRACE", plugin_replay_.trace, "Written by `plugin record`, or generated")->required();
+    command
+        ->add_option("--plugin", plugin_replay_.plugins,
+                     "FILE, or FILE:WEIGHT for a stack; in its order")
+        ->required()
+        ->allow_extra_args(false);
+    command->add_option("--configuration", plugin_replay_.configuration,
+                        "JSON object for the first plugin, or @FILE (default: as recorded)");
+    command->add_option("--plot", plugin_replay_.plot, "Draw costs and choices into this SVG file");
+    command->add_flag("--json", plugin_replay_.as_json, "Print the report as JSON");
+    command->callback([this] {
+      local_.run = [wanted = plugin_replay_](std::ostream& out, std::ostream& err) {
+        return run_plugin_replay(wanted, out, err);
+      };
+    });
+  }
+
+  void add_plugin_new(CLI::App& plugin) {
+    CLI::App* command =
+        plugin.add_subcommand("new", "Begin a plugin: write ./NAME with source, test and build");
+    command->add_option("NAME", new_plugin_.name, "Its id and file name: a-z, 0-9 and '-'")->required();
+    command->add_option("--kind", new_plugin_.kind, "priority, candidate-source or transport")->required();
+    command->callback([this] {
+      if (const auto ok = check_new_plugin(new_plugin_); !ok) throw CLI::ValidationError(ok.error().message);
+      local_.run = [wanted = new_plugin_](std::ostream& out, std::ostream& err) {
+        return run_plugin_new(wanted, out, err);
+      };
+    });
+  }
+
+  void add_plugin_check(CLI::App& plugin) {
+    CLI::App* command = plugin.add_subcommand("check", "Examine a plugin without a daemon");
+    command->add_option("FILE", plugin_check_.file, "The plugin, a .so")->required();
+    command->add_flag("--json", plugin_check_.as_json, "Print the findings as JSON");
+    command->add_option("--seed", plugin_check_.seed, "Of the made-up questions (default 1)");
+    command->callback([this] {
+      local_.run = [wanted = plugin_check_](std::ostream& out, std::ostream& err) {
+        return run_plugin_check(wanted, out, err);
+      };
+    });
   }
 
   CLI::App app_;
   std::string directory_ = "/var/lib/causeway";
   Invocation invocation_;
+  Local local_;
+  NewPlugin new_plugin_;
+  PluginCheck plugin_check_;
+  std::vector<std::string> record_words_;
+  bool records_all_ = false;
+  PluginRecord plugin_record_;
+  PluginReplay plugin_replay_;
 };
 
 }  // namespace
 
-std::variant<Invocation, Answered> parse_arguments(int argc, const char* const* argv) {
+Parsed parse_arguments(int argc, const char* const* argv) {
   CommandLine line;
   auto parsed = line.parse(argc, argv);
   if (auto* invocation = std::get_if<Invocation>(&parsed)) {

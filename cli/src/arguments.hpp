@@ -2,6 +2,8 @@
 
 #include <chrono>
 #include <filesystem>
+#include <functional>
+#include <iosfwd>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <variant>
@@ -23,6 +25,12 @@ struct Answered {
   std::string text;  ///< for stdout, or for stderr when exit_code is not 0
 };
 
-std::variant<Invocation, Answered> parse_arguments(int argc, const char* const* argv);
+/// A command that needs no daemon. `run` returns the exit code.
+struct Local {
+  std::function<int(std::ostream& out, std::ostream& err)> run;
+};
+
+using Parsed = std::variant<Invocation, Answered, Local>;
+Parsed parse_arguments(int argc, const char* const* argv);
 
 }  // namespace causeway::cli

@@ -17,6 +17,7 @@ int run(int argc, const char* const* argv, std::ostream& out, std::ostream& err)
     (answered->exit_code == 0 ? out : err) << answered->text;
     return answered->exit_code;
   }
+  if (const auto* local = std::get_if<Local>(&parsed)) return local->run(out, err);
   const auto& wanted = std::get<Invocation>(parsed);
   const auto on_progress = [&](const nlohmann::json& step) {
     if (wanted.as_json) return;

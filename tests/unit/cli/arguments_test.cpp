@@ -13,7 +13,7 @@ namespace {
 using testing::HasSubstr;
 using Json = nlohmann::json;
 
-std::variant<Invocation, Answered> parse(std::vector<const char*> words) {
+Parsed parse(std::vector<const char*> words) {
   words.insert(words.begin(), "causeway");
   return parse_arguments(static_cast<int>(words.size()), words.data());
 }
