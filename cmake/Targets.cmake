@@ -27,6 +27,11 @@ function(causeway_library name)
   set_property(GLOBAL APPEND PROPERTY CAUSEWAY_LIBRARIES cw_${name})
 endfunction()
 
+# causeway_compiled_quickly(target): for sources of tests, which take longer to compile than to run.
+function(causeway_compiled_quickly target)
+  target_compile_options(${target} PRIVATE $<$<CONFIG:Release>:-O1>)
+endfunction()
+
 # causeway_unit_tests(session LIBS cw_session): one GoogleTest program of every *_test.cpp in the folder.
 function(causeway_unit_tests name)
   cmake_parse_arguments(ARG "" "" "LIBS" ${ARGN})
@@ -37,6 +42,7 @@ function(causeway_unit_tests name)
   add_executable(unit_${name} ${sources})
   target_link_libraries(unit_${name} PRIVATE cw_options ${ARG_LIBS} cw_base GTest::gmock GTest::gtest_main)
   target_include_directories(unit_${name} PRIVATE ${PROJECT_SOURCE_DIR}/tests)
+  causeway_compiled_quickly(unit_${name})
   # Programs are compiled -fPIE and libraries -fPIC, so the tests share a precompiled header of their own.
   if(name STREQUAL "base")
     target_precompile_headers(unit_base PRIVATE ${PROJECT_SOURCE_DIR}/core/src/base/precompiled.hpp <gtest/gtest.h> <gmock/gmock.h>)
