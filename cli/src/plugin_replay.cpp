@@ -9,6 +9,7 @@
 #include <ostream>
 #include <utility>
 
+#include "base/log.hpp"
 #include "cli/src/table.hpp"
 #include "replay/offline.hpp"
 
@@ -149,6 +150,7 @@ int run_plugin_replay(const PluginReplay& wanted, std::ostream& out, std::ostrea
     if (!configuration) return fail(configuration.error());
     task.configuration = std::move(*configuration);
   }
+  log::set_level(log::Level::warning);  // what a daemon would log is no answer
   const auto outcome = replay::replay_offline(task);
   if (!outcome) return fail(outcome.error());
   if (task.draws) {
