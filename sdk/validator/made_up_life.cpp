@@ -75,6 +75,7 @@ Bytes make_answer(Random& random, ByteView sent) {
   if (random.chance(15)) out.resize(random.below(out.size() + 1));
   if (random.chance(10)) out.resize(std::min(out.size() + random.below(40), kMostAnswer), random.byte());
   if (out.size() > kMostAnswer) out.resize(kMostAnswer);
+  if (out.empty()) out.push_back(random.byte());  // an empty datagram is nobody's message
   return out;
 }
 

@@ -32,6 +32,9 @@ class Maker {
     if (wild(20)) made.configuration = R"({"a-key-of-somebody-else":[1,{"b":null}],"ä":1e308})";
     for (std::size_t i = 0; i < candidates; ++i)
       made.candidates.push_back(candidate(true));
+    // In life no two candidates are of the same kind and base.
+    for (std::size_t i = 0; !is_wild_ && i < candidates; ++i)
+      made.candidates[i].view.base = static_cast<std::uint32_t>(1 + i);
     for (std::size_t i = 0; i < pairs; ++i)
       made.pairs.push_back(pair(i));
     return made;

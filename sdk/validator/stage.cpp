@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 #include <nlohmann/json.hpp>
 
 #include "plugin/text.hpp"
@@ -11,9 +12,21 @@
 namespace causeway::validator {
 
 namespace {
-constexpr std::size_t kMostFindings = 12;  // of one check: the rest are most likely the same fault
 constexpr std::size_t kMostDurations = 100'000;
 constexpr std::size_t kMostText = 600;
+}  // namespace
+
+namespace {
+
+/// What a finding is about: its text without numbers and without the example in brackets at its end.
+std::string subject(std::string_view text) {
+  if (!text.empty() && text.back() == ')') text = text.substr(0, text.rfind(" ("));
+  std::string out;
+  std::copy_if(text.begin(), text.end(), std::back_inserter(out),
+               [](char c) { return (c < '0' || c > '9') && c != '-'; });
+  return out;
+}
+
 }  // namespace
 
 void Progress::put(char* field, std::size_t size, std::string_view text) {
@@ -50,11 +63,12 @@ CallTimes Stage::times(const std::string& function) const {
 
 void Stage::note(Severity severity, const char* check, std::string text) {
   Finding finding{severity, check, plugin::clean_text(text, kMostText)};
-  if (std::find(findings_.begin(), findings_.end(), finding) != findings_.end()) return;
-  const auto same = std::count_if(findings_.begin(), findings_.end(),
-                                  [&](const Finding& other) { return other.check == finding.check; });
+  // One line for each fault, with the first example of it.
+  const bool is_known = std::any_of(findings_.begin(), findings_.end(), [&](const Finding& other) {
+    return other.check == finding.check && subject(other.text) == subject(finding.text);
+  });
   if (severity == Severity::error) ++errors_;
-  if (static_cast<std::size_t>(same) < kMostFindings) findings_.push_back(std::move(finding));
+  if (!is_known) findings_.push_back(std::move(finding));
 }
 
 std::string Stage::result() const {

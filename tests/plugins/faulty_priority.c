@@ -94,7 +94,8 @@ static cw_status score_pairs(cw_instance* instance, const cw_decision* decision,
     ((cw_pair_view*)(void*)(size_t)pair)->reserved = 1;
 #endif
 #ifdef RANGE_WITH_EXTREMES
-    if (pair->statistics != NULL) score->score = -(int64_t)(pair->statistics->loss_ppm / 1000000);
+    if (pair->statistics != NULL && (pair->statistics->known & CW_KNOWN_LOSS) != 0)
+      score->score = -(int64_t)(pair->statistics->loss_ppm / 1000000);
 #endif
 #ifdef LONG_REASON
     score->reason_size = 161;
