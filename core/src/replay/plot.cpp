@@ -12,7 +12,7 @@
 namespace causeway::replay {
 namespace {
 
-constexpr double kWidth = 1000, kLeft = 70, kRight = 20, kPlot = 260, kBar = 14, kGap = 6, kLine = 16;
+constexpr double kWidth = 1000, kLeft = 130, kRight = 20, kPlot = 260, kBar = 14, kGap = 6, kLine = 16;
 constexpr std::array kColours{"#1f77b4", "#d62728", "#2ca02c", "#ff7f0e",
                               "#9467bd", "#8c564b", "#17becf", "#e377c2"};
 constexpr const char* kNoPath = "#dddddd";
@@ -130,7 +130,7 @@ class Panel {
       out += fmt::format("<rect x=\"{:.1f}\" y=\"{:.0f}\" width=\"{:.1f}\" height=\"{}\" fill=\"{}\"/>\n",
                          from, at, std::max(0.0, until - from), kBar, fill);
     }
-    out += text(kLeft - 6, at + kBar - 3, 11, "end", algorithms_[algorithm].substr(0, 11));
+    out += text(kLeft - 6, at + kBar - 3, 11, "end", algorithms_[algorithm].substr(0, 18));
   }
 
   const Curves::Peer& peer_;
