@@ -15,6 +15,17 @@ namespace {
 /// makes room for the next.
 constexpr std::size_t kMaxSeenIdentities = 20'000;
 
+path::HintFor hint_from_wire(const protocol::PathHint& hint) {
+  const auto type = [](bool is_relay) {
+    return is_relay ? std::optional(ice::CandidateType::relayed) : std::nullopt;
+  };
+  return {.local = hint.local,
+          .remote = hint.remote,
+          .local_type = type(hint.is_local_relay),
+          .remote_type = type(hint.is_remote_relay),
+          .hint = {hint.score, hint.confidence}};
+}
+
 }  // namespace
 
 Result<std::optional<net::IpAddress>> announced_address6(const protocol::NodeRecord& record,
@@ -63,6 +74,11 @@ Result<NodeDescription> NodeVerifier::verify(const protocol::NodeInfo& node, Wal
 
   NodeDescription described{node.virtual_address,       record->name, node.online, *record,
                             from_wire(node.candidates), node.record,  node.user,   *address6};
+  if (node.hints) {
+    auto& hints = described.hints.emplace();
+    for (const protocol::PathHint& hint : *node.hints)
+      hints.push_back(hint_from_wire(hint));
+  }
   return described;
 }
 

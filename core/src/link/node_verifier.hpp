@@ -12,6 +12,7 @@
 #include "crypto/keys.hpp"
 #include "ice/candidate.hpp"
 #include "net/endpoint.hpp"
+#include "path/path.hpp"
 #include "protocol/messages.hpp"
 
 namespace causeway::link {
@@ -29,6 +30,8 @@ struct NodeDescription {
   std::string user = {};  ///< whose node it is, by the server's word alone
   std::optional<net::IpAddress> virtual_address6 =
       {};  ///< that it has announced; none: it knows no IPv6 inside
+  /// What the server, by its own word alone, thinks of the paths to it; none: nothing new.
+  std::optional<std::vector<path::HintFor>> hints = {};
 };
 
 /// The IPv6 virtual address that the record announces. An error: it is not the one that goes with

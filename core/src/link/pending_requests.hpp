@@ -23,7 +23,8 @@ enum class RequestKind : std::uint8_t {
   change_friend,
   subscribe,
   unsubscribe,
-  answer_subscribers
+  answer_subscribers,
+  report
 };
 
 /// A request on its way.

@@ -379,6 +379,13 @@ void ServerLinkFsm::refresh_directory(Now now) {
   if (s.state == LinkState::online && !s.pending.has(RequestKind::query)) s.send_query(std::nullopt, now);
 }
 
+bool ServerLinkFsm::report(std::vector<protocol::PathReport> paths, Now now) {
+  State& s = *state_;
+  if (s.state != LinkState::online || !s.has_reports || s.pending.has(RequestKind::report)) return false;
+  s.request(RequestKind::report, method::kReport, protocol::ReportParams{std::move(paths)}.to_json(), now);
+  return true;
+}
+
 void ServerLinkFsm::change_friend(std::uint64_t ticket, const std::string& name, bool listed, Now now) {
   State& s = *state_;
   if (s.state != LinkState::online) {

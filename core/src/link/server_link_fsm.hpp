@@ -168,6 +168,10 @@ class ServerLinkFsm {
   /// s). PeerDescribed follows for each.
   void refresh_directory(Now now);
 
+  /// Tells the server how paths do. False: it was not told, because it is not reached, has not answered the
+  /// last report, or is of a version without reports.
+  bool report(std::vector<protocol::PathReport> paths, Now now);
+
   /// Puts a user, named by himself or by a node of his, on our user's friend list or takes him off.
   /// FriendChangeAnswered with this ticket follows, at once when the server is not there.
   void change_friend(std::uint64_t ticket, const std::string& name, bool listed, Now now);

@@ -71,6 +71,7 @@ void ServerLinkFsm::State::on_reply(const protocol::Reply& reply, Now now) {
     case RequestKind::unsubscribe:
       return send_subscriptions(now);
     case RequestKind::answer_subscribers:
+    case RequestKind::report:
     case RequestKind::ping:
       return;
   }
@@ -140,6 +141,9 @@ void ServerLinkFsm::State::on_error(const PendingRequest& request, const protoco
       // store is down) it may be able to use then.
       candidates_changed = record_changed = true;
       break;
+    case RequestKind::report:
+      if (error.code == ErrorCode::method_not_found) has_reports = false;
+      break;
     case RequestKind::ping:
       break;
   }
@@ -183,7 +187,7 @@ void ServerLinkFsm::State::on_registered(const protocol::Json& result, Now now) 
   change(LinkState::online, fmt::format("registered with the server {}", server_name()));
   review_in_flight = false;
   reconnect_window = std::chrono::milliseconds(read->reconnect_ms);
-  has_subscriptions = true;
+  has_subscriptions = has_reports = true;
   subscriptions.restart();
   actions.emplace_back(
       Registered{virtual_address, read->prefix, read->prefix6, name, std::move(read->stun), friends});

@@ -136,6 +136,7 @@ struct ServerLinkFsm::State {
   std::vector<net::IpAddress> subscribing;  ///< by the request under way
   std::optional<SteadyTime> subscribe_at;   ///< the server wants us to wait
   bool has_subscriptions = true;            ///< false: an older server
+  bool has_reports = true;                  ///< false: likewise
   std::optional<SteadyTime> query_at;
   std::vector<net::IpAddress> nodes_listed;  ///< by the walk under way
   unsigned pages = 0;

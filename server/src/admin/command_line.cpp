@@ -99,6 +99,7 @@ int change(const Arguments& arguments, const char* method, Json params) {
 int list(const Arguments& arguments, const char* method, const std::vector<std::string>& columns) {
   Json params = Json::object();
   if (!arguments.network.empty()) params["network"] = arguments.network;
+  if (!arguments.name.empty()) params["name"] = arguments.name;
   const auto result = call_admin(StateDirectory(arguments.directory), method, params);
   if (!result) return fail(kFailed, result.error().message);
   if (arguments.json) return print(result->dump(2) + "\n");
@@ -194,6 +195,9 @@ int run_checked(int argc, char** argv) {
   nodes->add_option("--network", arguments.network, "of this network only");
   const CLI::App* users = add_query(app, arguments, "users", "whose nodes there are");
   const CLI::App* networks = add_query(app, arguments, "networks", "pools and how full they are");
+  CLI::App* paths = add_query(app, arguments, "paths", "what a node reported last of its paths");
+  paths->add_option("name", arguments.name, "the node's name")->required();
+  paths->add_option("--network", arguments.network, "if nodes of several networks have this name");
   const CLI::App* stats = add_query(app, arguments, "stats", "figures of the running server");
 
   try {
@@ -229,6 +233,11 @@ int run_checked(int argc, char** argv) {
   if (*networks)
     return list(arguments, "admin.networks",
                 {"name", "pool", "prefix", "owned", "online", "addresses", "friends_only"});
+  if (*paths) {
+    return list(arguments, "admin.paths",
+                {"peer", "virtual_address", "state", "local", "remote", "transport", "rtt_us", "jitter_us",
+                 "loss_permille", "age_s"});
+  }
   if (*stats) return list(arguments, "admin.stats", {});
   return fail(kUsage, "no command: see --help");
 }

@@ -36,6 +36,7 @@ void ServerCore::handle_admin(Connection& connection, const protocol::Request& r
     if (name == "admin.networks") return list_networks();
     if (name == "admin.tokens") return list_tokens(now);
     if (name == "admin.stats") return stats(now);
+    if (name == "admin.paths") return list_paths(request.params, now);
     return RpcError{ErrorCode::method_not_found, "no such method"};
   };
   reply(connection.id, request.id, answer());
@@ -139,11 +140,19 @@ ServerCore::Answer ServerCore::stats(Now now) const {
       subscriptions += node->subscriptions.size();
     }
   }
+  Json reports{{"nodes", 0}, {"paths", 0}, {"classes", 0}, {"dropped", 0}};
+  for (const auto& [name, of_network] : reports_) {
+    reports["nodes"] = reports["nodes"].get<std::size_t>() + of_network.node_count();
+    reports["paths"] = reports["paths"].get<std::size_t>() + of_network.path_count();
+    reports["classes"] = reports["classes"].get<std::size_t>() + of_network.class_count();
+    reports["dropped"] = reports["dropped"].get<std::uint64_t>() + of_network.dropped();
+  }
   return Json{{"uptime_s", std::chrono::duration_cast<std::chrono::seconds>(now.wall - started_).count()},
               {"connections", admission_.connections()},
               {"unauthenticated", admission_.strangers()},
               {"online", registered},
               {"subscriptions", subscriptions},
+              {"reports", reports},
               {"messages", messages_},
               {"connections_refused", refused_},
               {"commits_pending", pending_.size()},
@@ -221,17 +230,23 @@ void ServerCore::revoke_token(Connection& connection, const protocol::Request& r
   commit_and_reply(connection, request.id, {*row}, [result](bool, Now) { return Answer(result); });
 }
 
-/// Removal frees name and address and asks for a token next time; revocation keeps the identity out for good.
-void ServerCore::expel_node(Connection& connection, const protocol::Request& request, Standing standing,
-                            Now now) {
-  const std::string name = protocol::get_string(request.params, "name").value_or("");
-  const auto only = protocol::get_string(request.params, "network");
+std::vector<Node*> ServerCore::nodes_named(const Json& params) const {
+  const std::string name = protocol::get_string(params, "name").value_or("");
+  const auto only = protocol::get_string(params, "network");
   std::vector<Node*> found;
   for (const auto& [network_name, network] : directory_.networks()) {
     if (only && *only != network_name) continue;
     const auto entry = network->by_name.find(protocol::fold_name(name));
     if (entry != network->by_name.end()) found.push_back(entry->second);
   }
+  return found;
+}
+
+/// Removal frees name and address and asks for a token next time; revocation keeps the identity out for good.
+void ServerCore::expel_node(Connection& connection, const protocol::Request& request, Standing standing,
+                            Now now) {
+  const std::string name = protocol::get_string(request.params, "name").value_or("");
+  const std::vector<Node*> found = nodes_named(request.params);
   if (found.empty()) {
     return reply(connection.id, request.id,
                  bad("no node is called \"" + name + "\": see `causeway-server nodes`"));
@@ -254,6 +269,7 @@ void ServerCore::expel_node(Connection& connection, const protocol::Request& req
                 Audience::network);
   }
   drop_all_ties(node);
+  forget_reports(node);
   if (node.connection != ConnectionId::none) close(node.connection, "put out by the administrator", now);
   log::info("server", "node {} of {} {}", node.row.name, node.row.network,
             standing == Standing::revoked ? "revoked" : "removed");

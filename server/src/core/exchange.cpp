@@ -21,7 +21,7 @@ ServerCore::Answer ServerCore::query(Node& node, const Json& json, Now now) {
   /// False: the page is full and `last` says where to go on.
   const auto add = [&](const net::IpAddress& address, Node* found) {
     if (found && may_reach(node, *found) && found->is_visible(now.wall)) {
-      auto described = describe(*found, &node);
+      auto described = describe_with_hints(*found, node, now);
       if (!budget.take(described)) return false;
       result.nodes.push_back(std::move(described));
     } else if (params->addresses) {
@@ -88,7 +88,7 @@ ServerCore::Answer ServerCore::connect(Node& node, const Json& json, Now now) {
   if (!peer.registered || !peer.is_visible(now.wall)) {
     return RpcError{ErrorCode::unreachable, params->virtual_address.to_string() + " is not online"};
   }
-  protocol::ConnectResult result{describe(peer, &node)};
+  protocol::ConnectResult result{describe_with_hints(peer, node, now)};
   if (const auto offer = peer.offers.find(&node); offer != peer.offers.end())
     result.ufrag = offer->second.ufrag;
   return result.to_json();
@@ -151,7 +151,7 @@ void ServerCore::deliver_offer(Node& from, Node& to, Now now) {
   if (!may_reach(to, from)) return;
   notify(to, std::make_shared<const std::string>(protocol::make_notification(
                  protocol::method::kConnectOffer,
-                 protocol::ConnectOffer{describe(from, &to), offer->second.ufrag}.to_json())));
+                 protocol::ConnectOffer{describe_with_hints(from, to, now), offer->second.ufrag}.to_json())));
 }
 
 void ServerCore::deliver_offers(Node& node, Now now) {

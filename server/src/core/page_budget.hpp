@@ -19,7 +19,9 @@ struct PageBudget {
   }
   bool take(const protocol::NodeInfo& node) {
     const std::size_t candidates = node.candidates.size();
-    return take(576 + node.record.body.size() * 4 / 3 + candidates * 192, 9 + candidates * 6);
+    const std::size_t hints = node.hints ? node.hints->size() : 0;
+    return take(592 + node.record.body.size() * 4 / 3 + candidates * 192 + hints * 224,
+                10 + candidates * 6 + hints * 7);
   }
 };
 

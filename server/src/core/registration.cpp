@@ -130,6 +130,7 @@ void ServerCore::deregister(Connection& connection, const protocol::Request& req
   directory_.mark_offline(node, now.wall);
   directory_.free_address(node, now.wall);
   directory_.give_name_back(node);
+  forget_reports(node);
   commit_and_reply(
       connection, request.id, {node.row},
       [this, &node, address](bool stored, Now) {

@@ -28,6 +28,7 @@ ServerCore::ServerCore(ServerSettings settings, Snapshot snapshot, std::size_t m
     : settings_(std::move(settings)),
       random_(random),
       admission_(most_connections),
+      reports_expire_at_(now.steady + kReportExpiry),
       housekeeping_at_(now.steady + kHousekeeping),
       started_(now.wall) {
   directory_.load(std::move(snapshot), now.wall);
@@ -164,7 +165,8 @@ void ServerCore::handle_request(Connection& connection, const protocol::Request&
       name == method::kFriendsList || name == method::kFriendsAdd || name == method::kFriendsRemove;
   const bool known = name == method::kRegister || name == method::kUpdate || name == method::kQuery ||
                      name == method::kConnect || name == method::kSubscribe || name == method::kUnsubscribe ||
-                     name == method::kSubscriptionAnswer || name == method::kDeregister || is_friends;
+                     name == method::kSubscriptionAnswer || name == method::kReport ||
+                     name == method::kDeregister || is_friends;
   if (!known) return reply(id, request.id, RpcError{ErrorCode::method_not_found, "no such method"});
   if (connection.phase != Phase::authenticated) {
     return reply(id, request.id, RpcError{ErrorCode::unauthenticated, "authenticate first"});
@@ -183,6 +185,7 @@ void ServerCore::handle_request(Connection& connection, const protocol::Request&
     return reply(id, request.id, unsubscribe(*connection.node, request.params));
   if (name == method::kSubscriptionAnswer)
     return reply(id, request.id, answer_subscribers(*connection.node, request.params, now));
+  if (name == method::kReport) return reply(id, request.id, report(*connection.node, request.params, now));
   reply(id, request.id, connect(*connection.node, request.params, now));
 }
 
@@ -348,6 +351,7 @@ void ServerCore::on_timeout(Now now) {
   admission_.sweep(now.steady);
   plan_reconnects();
   renew_turn_credentials(now);
+  expire_reports(now);
   Directory::Changes changes;
   for (const auto& [node, address] : directory_.expire(now.wall, changes)) {
     tell_status(*node, address, protocol::PeerStatus::gone, Audience::peers);

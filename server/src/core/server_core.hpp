@@ -2,6 +2,7 @@
 
 #include <deque>
 #include <functional>
+#include <map>
 #include <optional>
 #include <set>
 #include <string>
@@ -18,6 +19,7 @@
 #include "server/src/core/actions.hpp"
 #include "server/src/core/admission.hpp"
 #include "server/src/core/directory.hpp"
+#include "server/src/core/path_reports.hpp"
 
 namespace causeway::server {
 
@@ -30,6 +32,7 @@ class ServerCore {
   static constexpr auto kAuthenticateLimit = std::chrono::seconds(5);
   static constexpr auto kIdleLimit = std::chrono::seconds(150);
   static constexpr auto kHousekeeping = std::chrono::seconds(10);
+  static constexpr auto kReportExpiry = std::chrono::minutes(1);
   static constexpr auto kCommitRetry = std::chrono::seconds(1);
   static constexpr double kMessagesPerSecond = 20;
   static constexpr double kMessageBurst = 100;
@@ -159,6 +162,16 @@ class ServerCore {
   void end_subscriptions(Node& node);
   void end_subscribers(Node& node);
 
+  // reports.cpp: what nodes report of their paths, and what others are told of that
+  Answer report(Node& node, const protocol::Json& params, Now now);
+  /// `node` for this asker, with hints for the paths between the two.
+  protocol::NodeInfo describe_with_hints(Node& node, Node& asker, Now now) const;
+  std::vector<protocol::PathHint> hints_for(Node& asker, Node& about, Now now) const;
+  std::vector<PathSide> sides_towards(Node& node, Node& other) const;
+  void forget_reports(const Node& node);
+  void expire_reports(Now now);
+  Answer list_paths(const protocol::Json& params, Now now);
+
   // turn.cpp
   std::vector<protocol::TurnServer> turn_servers_for(Node& node, Now now);
   void renew_turn_credentials(Now now);
@@ -178,6 +191,7 @@ class ServerCore {
   Answer list_networks() const;
   Answer list_tokens(Now now) const;
   Answer stats(Now now) const;
+  std::vector<Node*> nodes_named(const protocol::Json& params) const;
   void create_token(Connection& connection, const protocol::Request& request, Now now);
   void add_network(Connection& connection, const protocol::Request& request, Now now);
   void revoke_token(Connection& connection, const protocol::Request& request, Now now);
@@ -192,6 +206,8 @@ class ServerCore {
   std::deque<Action> actions_;
   std::set<EarlierNode::Entry, EarlierNode> turn_renewals_;
   std::uint32_t reconnect_ms_ = 0;
+  std::map<std::string, PathReports> reports_;  // by network
+  SteadyTime reports_expire_at_;
 
   struct Pending {
     std::vector<Change> changes;
