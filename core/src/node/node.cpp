@@ -233,6 +233,7 @@ void Node::on_timeout(Now now) {
   }
   if (save_peers_at_ && *save_peers_at_ <= now.steady) save_peers(now);
   if (save_history_at_ && *save_history_at_ <= now.steady) save_history(now);
+  report_paths(now);
   run(now);
 }
 
@@ -247,6 +248,7 @@ std::optional<SteadyTime> Node::next_timeout() const {
     consider(lookup.until);
   consider(save_peers_at_);
   consider(save_history_at_);
+  consider(reporter_.next_timeout());
   return next;
 }
 

@@ -18,6 +18,7 @@
 #include "node/candidate_book.hpp"
 #include "node/check_list_policy.hpp"
 #include "node/friend_book.hpp"
+#include "node/path_reporter.hpp"
 #include "node/subscription_policy.hpp"
 #include "node/transaction_table.hpp"
 #include "peer/peer.hpp"
@@ -52,6 +53,7 @@ class Node {
     SubscriptionPolicy subscriptions = SubscriptionPolicy::friends;
     CheckListPolicy check_list = {};
     std::vector<store::PeerHistory> history = {};  ///< as stored
+    bool reports = true;                           ///< tell the address server how paths do
     bool ipv6_inside = true;                       ///< false: take no IPv6 virtual address, and announce none
     unsigned data_loops = 1;                       ///< each peer's session belongs to one of them
     bool path_messages = true;                     ///< announce path messages; nothing without `compact`
@@ -109,6 +111,8 @@ class Node {
   void set_subscription_policy(SubscriptionPolicy policy, Now now);
 
   void set_check_list(CheckListPolicy policy, Now now);
+  /// Whether the address server is told how paths do; false takes back what it was told.
+  void set_reports(bool is_reporting, Now now);
   /// What the address server thinks of the paths to this peer.
   void set_hints(dataplane::PeerId peer, std::vector<path::HintFor> hints, Now now);
 
@@ -210,6 +214,9 @@ class Node {
   void restore_history(Now now);
   void keep_history_soon(Now now);
   void save_history(Now now);
+  // ---- node_reports.cpp ----
+  void report_paths(Now now);
+  void begin_reports(Now now);
   // ---- node_subscriptions.cpp ----
   /// Subscribes to a peer that we have a use for, or ends that.
   void refresh_subscription(const peer::Peer& peer, Now now);
@@ -259,6 +266,7 @@ class Node {
   std::optional<SteadyTime> save_peers_at_, peers_saved_;
   std::unique_ptr<history::PathHistory> history_;
   std::optional<SteadyTime> save_history_at_, history_saved_;
+  PathReporter reporter_{random_};
   FriendBook friends_;
   struct FriendWish {
     std::string name;

@@ -61,6 +61,7 @@ void Node::remove_peer(dataplane::PeerId id, Now now) {
   --peers_of_loop_[peer->loop()];
   peers_.erase(id);
   told_.erase(id);
+  reporter_.forget(id);
   if (records_.erase(id) > 0) keep_peers_soon(now);
   publish_forwarding();
   publish_names();
@@ -124,6 +125,7 @@ void Node::obey_peer(peer::Peer& peer, Now now) {
                },
                *action);
   }
+  if (options_.reports) reporter_.look_at(peer, now.steady);
   keep_history_soon(now);
 }
 

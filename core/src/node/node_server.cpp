@@ -37,7 +37,10 @@ void Node::obey_link(Now now) {
                    [&](link::SendLine& line) { actions_.emplace_back(std::move(line)); },
                    [&](link::CloseConnection& close) { actions_.emplace_back(close); },
                    [&](link::LinkStateChanged& changed) { on_link_state(changed); },
-                   [&](link::Registered& registered) { on_registered(registered); },
+                   [&](link::Registered& registered) {
+                     on_registered(registered);
+                     begin_reports(now);
+                   },
                    [&](link::TurnServersTold& told) {
                      if (told.servers == state_.turn_servers) return;
                      state_.turn_servers = std::move(told.servers);
@@ -48,12 +51,14 @@ void Node::obey_link(Now now) {
                      if (peer::Peer* peer = admit(described.node, now)) {
                        note_description(*peer, described.node);
                        peer->add_remote_candidates(described.node.candidates, now);
+                       if (described.node.hints) peer->set_hints(std::move(*described.node.hints), now);
                        obey_peer(*peer, now);
                      }
                    },
                    [&](link::PeerOffered& offered) {
                      if (peer::Peer* peer = admit(offered.node, now)) {
                        peer->on_offer(offered.ufrag, offered.node.candidates, now);
+                       if (offered.node.hints) peer->set_hints(std::move(*offered.node.hints), now);
                        obey_peer(*peer, now);
                      }
                    },
@@ -109,6 +114,7 @@ void Node::obey_link(Now now) {
 void Node::on_link_state(const link::LinkStateChanged& changed) {
   link_reason_ = changed.reason;
   peer_context_.server_is_online = changed.state == link::LinkState::online;
+  if (!peer_context_.server_is_online) reporter_.stop();
   if (changed.state == link::LinkState::online) {
     log::info("link", "registered with the server {}", link_->server());
     link_failure_.clear();
