@@ -167,6 +167,7 @@ void SimNode::restart() {
   options.aes_256_gcm = aes_256_gcm;
   options.ipv6_inside = ipv6_inside;
   options.subscriptions = subscriptions;
+  options.reports = reports;
   options.path_messages = path_messages;
   node_ = std::make_unique<node::Node>(std::move(options), world_.random);
   stun_ = std::make_unique<StunClient>(*this);

@@ -44,7 +44,7 @@ class SimNode final : public dataplane::EventSink {
   void on_network_changed(Duration away, bool loses_connection);
   const std::vector<SimNic>& nics() const { return nics_; }
   /// What it announces from its next start on.
-  bool compact = true, aes_256_gcm = false, path_messages = true, ipv6_inside = true;
+  bool compact = true, aes_256_gcm = false, path_messages = true, ipv6_inside = true, reports = true;
   /// Whom it lets hear of its changes, from its next start on.
   node::SubscriptionPolicy subscriptions = node::SubscriptionPolicy::friends;
   /// From its next start on.

@@ -233,6 +233,7 @@ Config read_config(std::string_view text, std::set<std::string>* keys_looked_for
   root.read_flag("ipv6", config.ipv6);
   root.read_text("subscriptions", config.subscriptions, "one of friends, all, none",
                  node::parse_subscription_policy);
+  root.read_flag("reports", config.reports);
   root.read_text("check_list", config.check_list.is_kept, "one of keep, drop", parse_check_list);
   std::int64_t history_days =
       std::chrono::duration_cast<std::chrono::days>(config.check_list.history).count();

@@ -103,6 +103,7 @@ void Daemon::reload_configuration() {
   node_.set_extra_stun_servers(config->stun_servers, now());
   node_.set_subscription_policy(config->subscriptions, now());
   node_.set_check_list(config->check_list, now());
+  node_.set_reports(config->reports, now());
   publish_turn_servers();
   plugins_.set_parameters(config->plugins.configuration);
   use_configured_stack();

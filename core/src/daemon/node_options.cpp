@@ -44,6 +44,7 @@ node::Node::Options node_options(const Config& config, const store::StateDirecto
   options.known_peers = state.known_peers();
   options.history = state.history();
   options.check_list = config.check_list;
+  options.reports = config.reports;
   options.compact = config.data_plane.compact;
   options.aes_256_gcm =
       config.data_plane.compact && config.data_plane.aes != AesChoice::off && crypto::aes_is_in_hardware();
