@@ -193,7 +193,7 @@ TEST(Probe, FindsWhatIsLeftBehind) {
   EXPECT_EQ(probe("leaks-threads").error().message,
             "leaves a thread running when it is unloaded: use timers and posted work of the host");
   EXPECT_EQ(probe("leaks-descriptors").error().message,
-            "leaves 3 file descriptors open when it is unloaded: close them in destroy");
+            "leaves 2 file descriptors open when it is unloaded: close them in destroy");
 }
 
 TEST(Probe, EndsWhenItIsToldTo) {
