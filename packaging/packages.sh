@@ -10,7 +10,7 @@ packages_build=(
 if [[ $(dpkg --print-architecture 2>/dev/null) == amd64 ]]; then packages_build+=(libipsec-mb-dev); fi
 packages_test=(
   libgtest-dev libgmock-dev openssl clang-format
-  libglib2.0-dev coturn minisign wireguard-go wireguard-tools
+  libglib2.0-dev coturn minisign wireguard-go wireguard-tools clang-16
 )
 packages_lab=(
   iproute2 nftables iputils-ping procps util-linux

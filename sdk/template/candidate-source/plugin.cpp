@@ -1,10 +1,9 @@
 // template-plugin: asks a STUN server (RFC 8489) as which address each base is seen, again every 25 seconds.
+#include <causeway/cpp/address.hpp>
 #include <causeway/cpp/plugin.hpp>
 
 #include <array>
-#include <cstdio>
 #include <map>
-#include <string>
 
 namespace {
 
@@ -20,20 +19,12 @@ using Request = std::array<std::uint8_t, 20>;  // a binding request without attr
 
 /// The first "a.b.c.d:port" of the list "stun_servers"; family 0 if there is none.
 cw_address first_server(std::string_view json) {
-  cw_address server{};
-  const auto list = json.find("\"stun_servers\":[\"");
-  if (list == std::string_view::npos) return server;
-  const std::string text(json.substr(list + 17, 32));
-  unsigned a = 0, b = 0, c = 0, d = 0, port = 0;
-  if (std::sscanf(text.c_str(), "%3u.%3u.%3u.%3u:%5u", &a, &b, &c, &d, &port) != 5) return server;
-  if (a > 255 || b > 255 || c > 255 || d > 255 || port == 0 || port > 65535) return server;
-  server.family = 4;
-  server.port = static_cast<std::uint16_t>(port);
-  server.octets[0] = static_cast<std::uint8_t>(a);
-  server.octets[1] = static_cast<std::uint8_t>(b);
-  server.octets[2] = static_cast<std::uint8_t>(c);
-  server.octets[3] = static_cast<std::uint8_t>(d);
-  return server;
+  const std::string_view key = "\"stun_servers\":[\"";
+  const auto at = json.find(key);
+  if (at == std::string_view::npos) return cw_address{};
+  const std::string_view text = json.substr(at + key.size());
+  const auto address = parse_address(text.substr(0, text.find('"')));
+  return address && address->family == 4 ? *address : cw_address{};
 }
 
 /// XOR-MAPPED-ADDRESS of IPv4 in the answer to `request`; family 0 if it is none, or somebody else's.

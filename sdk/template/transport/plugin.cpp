@@ -3,11 +3,11 @@
 //   1 server → client  "peers reach you at": 4 bytes of IPv4, 2 of the port
 //   2 either way       a peer's datagram: 4 bytes of IPv4, 2 of the port, then the datagram
 // The server is the first UDP one of "turn_servers" in the node's configuration.
+#include <causeway/cpp/address.hpp>
 #include <causeway/cpp/plugin.hpp>
 
-#include <cstdio>
 #include <map>
-#include <string>
+#include <set>
 
 namespace {
 
@@ -20,20 +20,12 @@ enum : std::uint8_t { kHere = 0, kReachedAt = 1, kDatagram = 2 };
 
 /// The first "a.b.c.d:port" of the list "addresses"; family 0 if there is none.
 cw_address first_server(std::string_view json) {
-  cw_address server{};
-  const auto list = json.find("\"addresses\":[\"");
-  if (list == std::string_view::npos) return server;
-  const std::string text(json.substr(list + 14, 32));
-  unsigned a = 0, b = 0, c = 0, d = 0, port = 0;
-  if (std::sscanf(text.c_str(), "%3u.%3u.%3u.%3u:%5u", &a, &b, &c, &d, &port) != 5) return server;
-  if (a > 255 || b > 255 || c > 255 || d > 255 || port == 0 || port > 65535) return server;
-  server.family = 4;
-  server.port = static_cast<std::uint16_t>(port);
-  server.octets[0] = static_cast<std::uint8_t>(a);
-  server.octets[1] = static_cast<std::uint8_t>(b);
-  server.octets[2] = static_cast<std::uint8_t>(c);
-  server.octets[3] = static_cast<std::uint8_t>(d);
-  return server;
+  const std::string_view key = "\"addresses\":[\"";
+  const auto at = json.find(key);
+  if (at == std::string_view::npos) return cw_address{};
+  const std::string_view text = json.substr(at + key.size());
+  const auto address = parse_address(text.substr(0, text.find('"')));
+  return address && address->family == 4 ? *address : cw_address{};
 }
 
 cw_address read_address(const std::uint8_t* bytes) {
@@ -56,6 +48,7 @@ class TemplatePlugin final : public TransportPlugin {
     for (const auto& entry : links_)
       host().close_link(entry.second);
     links_.clear();
+    open_.clear();
     return open_missing();
   }
   /// The host has closed the links of bases that are missing here.
@@ -69,15 +62,20 @@ class TemplatePlugin final : public TransportPlugin {
       const auto link = links_.find(base.id);
       if (link != links_.end()) kept.insert(*link);
     }
+    for (const auto& link : links_) {
+      if (kept.count(link.first) == 0) open_.erase(link.second);
+    }
     links_ = kept;
     return open_missing();
   }
   cw_status on_link(std::uint32_t link, std::uint32_t state, std::string_view) override {
     if (state == CW_LINK_OPEN) {
+      open_.insert(link);
       say_hello(link);
       return host().set_timer(kTimer, host().now().steady_ns + kPeriod);
     }
     // Gone: tried again when the timer comes.
+    open_.erase(link);
     for (auto at = links_.begin(); at != links_.end(); ++at) {
       if (at->second != link) continue;
       links_.erase(at);
@@ -94,9 +92,10 @@ class TemplatePlugin final : public TransportPlugin {
     return CW_OK;
   }
   cw_status on_timer(std::uint32_t) override {
-    for (const auto& entry : links_)
-      say_hello(entry.second);
-    return open_missing();
+    for (const std::uint32_t link : open_)
+      say_hello(link);
+    open_missing();
+    return host().set_timer(kTimer, host().now().steady_ns + kPeriod);
   }
   /// A relay that asks for no permissions has nothing to do here.
   cw_status want_peer(std::uint32_t, const cw_address&) override { return CW_OK; }
@@ -152,6 +151,7 @@ class TemplatePlugin final : public TransportPlugin {
   cw_address server_{};
   std::map<std::uint32_t, bool> bases_;           // those with an IPv4 address
   std::map<std::uint32_t, std::uint32_t> links_;  // by base
+  std::set<std::uint32_t> open_;                  // of those, what can be sent on
 };
 
 }  // namespace

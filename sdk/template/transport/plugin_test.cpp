@@ -50,6 +50,13 @@ int main() {
   CAUSEWAY_CHECK(host.links[0].is_allocated && equal(host.links[0].relayed, ipv4("203.0.113.9", 4000)));
   CAUSEWAY_CHECK(transport.on_message(plugin.get(), 0, reached_at, 3) == CW_OK);  // noise is no failure
 
+  // It says every 10 seconds that it is there.
+  std::uint32_t timer = 0;
+  for (std::size_t times = 2; times < 4; ++times) {
+    CAUSEWAY_CHECK(host.next_timer(timer) && transport.on_timer(plugin.get(), timer) == CW_OK);
+    CAUSEWAY_CHECK(host.links[0].sent.size() == times);
+  }
+
   // Out and in again.
   Room room("hello");
   room.packet.peer = ipv4("203.0.113.20", 5000);

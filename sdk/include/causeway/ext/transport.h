@@ -43,7 +43,7 @@ extern "C" {
 
 /* What is to become of a packet. Zero, the default, drops it. */
 #define CW_PACKET_DROP 0u
-#define CW_PACKET_PASS 1u    /* wrap: send it; unwrap: it is a peer's datagram */
+#define CW_PACKET_PASS 1u    /* wrap: send it; unwrap: it is a peer's datagram; at least one byte */
 #define CW_PACKET_CONTROL 2u /* unwrap only: a message for on_message() */
 
 /* The most that wrap() may put in front of a packet. */
