@@ -46,6 +46,7 @@ CAUSEWAY_FUZZ_TARGET(messages) {
   check<protocol::PeerChanged>(json);
   check<protocol::Shutdown>(json);
   check<protocol::TurnChanged>(json);
+  check<protocol::ReportParams>(json);
   check<protocol::SubscribeParams>(json);
   check<protocol::SubscribeResult>(json);
   check<protocol::SubscriptionRequest>(json);

@@ -131,6 +131,10 @@ class Server {
                 candidate(input.u16()) + "]}");
         break;
       case 10:
+        if ((what & 96) == 96) {
+          ask(who, Kind::other, "report", R"({"paths":[)" + path(input) + "," + path(input) + "]}");
+          break;
+        }
         ask(who, Kind::other, (what & 16) != 0 ? "deregister" : "ping", "{}");
         break;
       case 11: {  // any method with any parameters
@@ -149,7 +153,8 @@ class Server {
                                              "subscribe",
                                              "unsubscribe",
                                              "subscription.answer",
-                                             "subscription.request"};
+                                             "subscription.request",
+                                             "report"};
         const char* method = kMethods[input.below(kMethods.size())];
         ask(who, Kind::other, method, as_text(input.take(input.u16() % 512)));
         break;
@@ -257,6 +262,13 @@ class Server {
   static std::string candidate(std::uint16_t port) {
     return R"({"type":"host","protocol":"udp","address":"192.0.2.10:)" + std::to_string(port) +
            R"(","foundation":"f1","priority":1000})";
+  }
+  static std::string path(Input& input) {
+    static constexpr std::array kStates{"valid", "selected", "lost"};
+    return R"({"peer":")" + address(input) + R"(","local":"192.0.2.)" + std::to_string(input.byte()) +
+           R"(","remote":"192.0.2.)" + std::to_string(input.byte()) +
+           R"(","local_type":"host","remote_type":"prflx","transport":"udp","state":")" +
+           kStates[input.below(3)] + R"(","rtt_us":)" + std::to_string(input.u16() * 1000) + "}";
   }
   static std::string address(Input& input) {
     const std::string end = std::to_string(input.byte() % 8);

@@ -112,7 +112,7 @@ TEST(Config, ReadsEveryKey) {
     "ice": {"ta_ms": 50, "consent_timeout_ms": 20000},
     "data_plane": {"compact": false, "aes": "openssl", "udp_segmentation": false, "udp_gro": false, "tun_tso": false,
                    "tun_uso": false, "loops": 64},
-    "hosts_file": false, "virtual_address": "10.9.0.1/24",
+    "hosts_file": false, "reports": false, "virtual_address": "10.9.0.1/24",
     "wireguard_peers": [{"public_key": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=", "endpoint": "198.51.100.9:51820",
       "allowed_ips": ["10.9.0.2/32"], "preshared_key": "AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=",
       "persistent_keepalive": 25}]
@@ -134,6 +134,7 @@ TEST(Config, ReadsEveryKey) {
   EXPECT_EQ(config->plugins.priority, (std::vector<PriorityLayer>{{"a", 700}, {"b", 300}}));
   EXPECT_EQ(config->ice.ta, std::chrono::milliseconds(50));
   EXPECT_EQ(config->data_plane, (DataPlaneConfig{false, AesChoice::openssl, false, false, false, false, 64}));
+  EXPECT_FALSE(config->reports);
   EXPECT_EQ(config->virtual_address->on_link.to_string(), "10.9.0.0/24");
   ASSERT_EQ(config->wireguard_peers.size(), 1u);
   EXPECT_EQ(config->wireguard_peers[0].preshared_key->bytes[0], 1);

@@ -26,6 +26,7 @@ struct World {
                  {{"accepted", {walt.address}}, {"refused", Json::array()}});
   }
   std::uint64_t subscriptions() { return harness.admin("admin.stats")["result"]["subscriptions"]; }
+  std::uint64_t reports() { return harness.admin("admin.stats")["result"]["reports"]["paths"]; }
   std::string office_token() { return harness.token({{"uses", 1}, {"expires_s", 60}}, "office"); }
 
   CoreHarness harness;
@@ -96,6 +97,18 @@ const std::vector<Message>& messages() {
          return Json{{"accepted", {w.walt.address}}, {"refused", {w.walt.address}}};
        },
        "subscription.answer"},
+      {"report a path to vera",
+       [](World& w) {
+         protocol::PathReport path{*net::IpAddress::parse(w.vera.address),
+                                   *net::IpAddress::parse("192.0.2.10"),
+                                   *net::IpAddress::parse("192.0.2.10"),
+                                   "host",
+                                   "host",
+                                   "udp"};
+         path.rtt_us = 1000;
+         return protocol::ReportParams{{path}}.to_json();
+       },
+       "report"},
       {"deregister", [](World&) { return Json::object(); }, "deregister"},
       {"admin.nodes", [](World&) { return Json::object(); }, "admin.nodes"},
       {"admin.token.create",
@@ -130,7 +143,7 @@ std::vector<int> stranger() {
   const int none = code(ErrorCode::method_not_found);
   const int refused = code(ErrorCode::refused);
   return {refused, refused, first, first, first, first, first, first, first,
-          first,   first,   first, first, none,  none,  none,  none};
+          first,   first,   first, first, first, none,  none,  none,  none};
 }
 
 const std::vector<Actor>& actors() {
@@ -172,7 +185,7 @@ const std::vector<Actor>& actors() {
          w.actor.join(w.harness.token());
          w.harness.admin("admin.node.revoke", {{"name", "mallory"}});
        },
-       std::vector<int>(17, kClosed)},
+       std::vector<int>(18, kClosed)},
       {"removed node",
        [](World& w) {
          w.actor.join(w.harness.token());
@@ -187,18 +200,18 @@ const std::vector<Actor>& actors() {
          w.actor.authenticate();
          w.actor.connection = former;
        },
-       std::vector<int>(17, kClosed)},
+       std::vector<int>(18, kClosed)},
       {"node of another network",
        [](World& w) {
          w.actor.network = "office";
          w.actor.join(w.office_token());
        },
-       {again, again, kDone, invalid, kDone, invalid, kDone, kDone, nobody, kDone, kDone, kDone, kDone, none,
-        none, none, none}},
+       {again, again, kDone, invalid, kDone, invalid, kDone, kDone, nobody, kDone, kDone, kDone, nobody,
+        kDone, none, none, none, none}},
       {"another node",
        [](World& w) { w.actor.join(w.harness.token()); },
-       {again, again, kDone, invalid, kDone, invalid, kDone, kDone, kDone, kDone, kDone, kDone, kDone, none,
-        none, none, none}},
+       {again, again, kDone, invalid, kDone, invalid, kDone, kDone, kDone, kDone, kDone, kDone, kDone, kDone,
+        none, none, none, none}},
   };
   return all;
 }
@@ -247,6 +260,7 @@ TEST_P(AuthorisationMatrix, harms_nobody) {
     EXPECT_EQ(asked.empty(), !(is_member && message.method == "subscribe"));
     EXPECT_TRUE(harness.inbox[world.vera.connection].empty());
     EXPECT_EQ(world.subscriptions(), asked.empty() ? 1U : 2U) << "walt's stands";
+    EXPECT_EQ(world.reports(), is_member && message.method == "report" ? 1U : 0U);
     // Her record is still hers to change, by the serial that follows.
     EXPECT_EQ(error_code(world.vera.update(2)), 0);
   }
