@@ -21,7 +21,7 @@ void Peer::begin_telling(Now now) {
 void Peer::tell_choice(path::PathChooser::Input input, std::optional<ice::PairId> before,
                        const path::Selection& selection, Now now) {
   PathChoice choice{.kind = PathChoice::Kind::chosen, .now = now};
-  choice.paths = views(now);
+  choice.paths = paths_.views(*agent_);
   choice.input = std::move(input);
   choice.selection = selection;
   const auto is_before = [&](const path::PathView& view) { return ice::PairId{view.id} == before; };

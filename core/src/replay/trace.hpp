@@ -50,7 +50,7 @@ enum class StepKind : std::uint8_t {
   begin,   ///< recording began in mid-life of a connection: what stood at this moment
   score,   ///< a daemon asked its stack about all warm pairs
   scored,  ///< the answer to the newest question arrived; a `choose` of the same moment follows
-  choose,  ///< a choice was due: of the views only `id` and `pair_priority` are told
+  choose,  ///< a choice was due; histories and hints are not told again
   end,     ///< the connection ended, and all that was known of its pairs is forgotten
 };
 

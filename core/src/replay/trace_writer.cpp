@@ -128,7 +128,13 @@ Json TraceWriter::pairs_of(const Step& step) {
     const auto known = before.find(pair.view.id);
     const Told* last = known == before.end() ? nullptr : &known->second;
     Json row{{"id", pair.view.id}};
-    add_view(row, pair.view, last ? &last->view : nullptr);
+    path::PathView view = pair.view;
+    // They fade with every moment, and no choice looks at them but by its scores.
+    if (step.kind == StepKind::choose) {
+      view.history = last ? last->view.history : std::nullopt;
+      view.hint = last ? last->view.hint : std::nullopt;
+    }
+    add_view(row, view, last ? &last->view : nullptr);
     if ((last ? last->interface : "") != pair.interface) row["interface"] = pair.interface;
     add_facts(row, pair);
     if (step.kind == StepKind::begin) {
@@ -136,7 +142,7 @@ Json TraceWriter::pairs_of(const Step& step) {
       if (pair.vetoed) row["vetoed"] = true;
     }
     rows.push_back(std::move(row));
-    told.insert_or_assign(pair.view.id, Told{pair.view, pair.interface});
+    told.insert_or_assign(view.id, Told{view, pair.interface});
   }
   return rows;
 }

@@ -51,17 +51,19 @@ Trace full_trace() {
   choose.connected_since = at(0s).steady;
   choose.is_watched = true;
   choose.chosen = Step::Chosen{1, path::SwitchReason::higher_score};
-  choose.pairs[0].view.history.reset();
-  choose.pairs[0].view.hint.reset();
   choose.pairs[0].losses_in_a_row = 3;
   choose.pairs[0].not_before = at(9s).steady;
   choose.pairs[0].peer_place = 1;
   choose.pairs[1].peer_vetoed = choose.pairs[1].peer_withdrew = choose.pairs[1].is_dead = true;
   choose.pairs[1].is_warm = false;
   choose.pairs[1].truth.reset();
+  Step forgotten = score;
+  forgotten.now = at(3s);
+  forgotten.pairs[0].view.history.reset();
+  forgotten.pairs[0].view.hint.reset();
   Step end = second(3, {});
   end.kind = StepKind::end;
-  trace.steps = {begin, score, scored, choose, end, second(4, {a_pair(7, 5ms)})};
+  trace.steps = {begin, score, scored, choose, forgotten, end, second(4, {a_pair(7, 5ms)})};
   for (Step& step : trace.steps)
     if (step.kind != StepKind::score && step.kind != StepKind::second) step.seed = 0;
   return trace;
@@ -139,6 +141,18 @@ TEST(Trace, TellsOnlyWhatHasChanged) {
   EXPECT_NE(first.find("foundation"), std::string::npos);
   EXPECT_EQ(same.find("foundation"), std::string::npos);
   EXPECT_EQ(same.find("measured"), std::string::npos);
+}
+
+TEST(Trace, AChoiceDoesNotRepeatWhatFades) {
+  TraceWriter writer;
+  Step step = second(1, {a_pair(1, 20ms)});
+  step.pairs[0].view.history = path::History{.rtt = 20ms, .last_used_ago = 5s};
+  writer.step(step);
+  step.kind = StepKind::choose;
+  step.pairs[0].view.history->last_used_ago = 6s;
+  EXPECT_EQ(writer.step(step).find("history"), std::string::npos);
+  step.kind = StepKind::score;
+  EXPECT_NE(writer.step(step).find("history"), std::string::npos);
 }
 
 TEST(Trace, OfAPairThatWasAwayEverythingIsToldAgain) {
