@@ -15,8 +15,6 @@ constexpr std::int64_t kLeastBelievable = 2'000;
 /// Longer is as bad as this.
 constexpr double kMostMs = 10'000;
 constexpr double kMostCostMs = 4'000;
-/// The host's measured loss is that of so many probes at most.
-constexpr double kLossWindow = 32;
 /// RFC 6298 §2.2: RTTVAR begins at half of the first round trip, and keeps 3/4 at each measurement.
 constexpr double kFirstVariation = 0.5, kVariationKept = 0.75;
 /// Of a path whose jitter nobody has measured.
@@ -51,14 +49,13 @@ class Mean {
   double sum_ = 0, weight_ = 0;
 };
 
-/// Without what is left of its beginning.
+}  // namespace
+
 std::optional<double> settled_jitter(const Evidence::Live& live) {
   if (!live.jitter_ms || !live.rtt_ms) return std::nullopt;
   const double left = kFirstVariation * std::pow(kVariationKept, std::max(0.0, live.probes - 1));
   return std::max(0.0, *live.jitter_ms - *live.rtt_ms * left);
 }
-
-}  // namespace
 
 Evidence evidence_of(const cw_pair_view& pair) {
   Evidence evidence;
@@ -67,7 +64,6 @@ Evidence evidence_of(const cw_pair_view& pair) {
   evidence.live.jitter_ms = milliseconds((live.known & CW_KNOWN_JITTER) != 0, live.jitter_ns, 0);
   evidence.live.loss = share((live.known & CW_KNOWN_LOSS) != 0, live.loss_ppm);
   evidence.live.probes = live.probes;
-  evidence.live.is_in_use = (pair.flags & CW_PAIR_SELECTED) != 0;
   if (pair.history != nullptr) {
     const cw_history given = read(pair.history);
     Evidence::Past past;
@@ -99,25 +95,23 @@ Estimate estimate(const Evidence& evidence, std::size_t place, const Parameters&
   const double remembered = past.samples * trust;
 
   Estimate result;
-  // Over the same time the path in use has many more probes: its newest are of some seconds only.
-  const double in_use = live.is_in_use ? parameters.in_use_weight : 1.0;
-  const double live_weight = in_use * std::clamp(live.probes, 1.0, parameters.live_round_trips);
+  const double live_weight = std::clamp(live.probes, 1.0, parameters.live_round_trips);
   const double past_weight = std::min(remembered, parameters.history_round_trips);
   const bool has_past_rtt = past.rtt_ms && past_weight > 0;
   result.is_known = live.rtt_ms.has_value() || has_past_rtt;
   Mean rtt;
-  rtt.add(live.rtt_ms, live_weight);
+  rtt.add(evidence.recent.rtt_ms, live_weight);
   rtt.add(past.rtt_ms, past_weight);
   result.rtt_ms = rtt.value_or(parameters.unknown_ms);
 
   Mean jitter;
-  jitter.add(settled_jitter(live), live_weight);
+  jitter.add(evidence.recent.jitter_ms, live_weight);
   jitter.add(past.jitter_ms, past_weight);
   jitter.add(kUsualJitter * result.rtt_ms, kUsualJitterProbes);
   result.jitter_ms = jitter.value_or(0);
 
   Mean loss;
-  loss.add(live.loss, in_use * std::min(live.probes, kLossWindow));
+  loss.add(evidence.recent.loss, evidence.recent.probes);
   loss.add(past.loss, std::min(remembered, parameters.history_losses));
   loss.add(parameters.usual_loss / 100, parameters.usual_loss_probes);
   result.loss = loss.value_or(0);

@@ -18,8 +18,12 @@ struct Evidence {
     std::optional<double> rtt_ms, jitter_ms;
     std::optional<double> loss;  ///< 0..1 of the last probes
     double probes = 0;           ///< answered or lost, ever
-    bool is_in_use = false;      ///< probed often: the figures are those of a few seconds
   } live;
+  /// Of the last minute or so; the live figures where nobody remembers (Memory).
+  struct Recent {
+    std::optional<double> rtt_ms, jitter_ms, loss;
+    double probes = 0;  ///< that the loss is of
+  } recent;
   struct Past {
     std::optional<double> rtt_ms, jitter_ms;
     std::optional<double> loss;  ///< 0..1
@@ -36,6 +40,8 @@ struct Evidence {
   std::optional<Hint> hint;
 };
 Evidence evidence_of(const cw_pair_view& pair);
+/// RTTVAR without what is left of its beginning.
+std::optional<double> settled_jitter(const Evidence::Live& live);
 
 /// What a pair is expected to cost, in ms.
 struct Estimate {

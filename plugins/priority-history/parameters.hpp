@@ -11,13 +11,14 @@ namespace priority_history {
 struct Parameters {
   double jitter_weight = 4;             ///< ms per ms
   double loss_ms = 14;                  ///< ms per per cent of lost probes
-  double disconnect_ms = 20;            ///< ms per disconnect in an hour
+  double disconnect_ms = 5;             ///< ms per disconnect in an hour
   double live_round_trips = 8;          ///< measurements
   double history_round_trips = 2;       ///< measurements
-  double history_losses = 40;           ///< probes
-  double in_use_weight = 1;             ///< of live figures of the path in use
+  double history_losses = 8;            ///< probes
+  double memory_s = 60;                 ///< s
+  double rtt_memory_s = 8;              ///< s
   double usual_loss = 0.3;              ///< per cent
-  double usual_loss_probes = 4;         ///< probes
+  double usual_loss_probes = 20;        ///< probes
   double history_half_life_hours = 48;  ///< h
   double hint_ms = 10;                  ///< ms
   double order_ms = 2;                  ///< ms
@@ -38,7 +39,8 @@ inline constexpr std::array kParameterRules{
     ParameterRule{"live_round_trips", &Parameters::live_round_trips, 1, 1000},
     ParameterRule{"history_round_trips", &Parameters::history_round_trips, 0, 1000},
     ParameterRule{"history_losses", &Parameters::history_losses, 0, 10'000},
-    ParameterRule{"in_use_weight", &Parameters::in_use_weight, 0.01, 1},
+    ParameterRule{"memory_s", &Parameters::memory_s, 0.1, 100'000},
+    ParameterRule{"rtt_memory_s", &Parameters::rtt_memory_s, 0.1, 100'000},
     ParameterRule{"usual_loss", &Parameters::usual_loss, 0, 100},
     ParameterRule{"usual_loss_probes", &Parameters::usual_loss_probes, 0, 1000},
     ParameterRule{"history_half_life_hours", &Parameters::history_half_life_hours, 0.01, 100'000},

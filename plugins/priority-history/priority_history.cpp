@@ -6,6 +6,7 @@
 
 #include "causeway/cpp/plugin.hpp"
 #include "estimate.hpp"
+#include "memory.hpp"
 
 namespace priority_history {
 namespace {
@@ -43,9 +44,9 @@ std::string reason_of(const Evidence& evidence, const Estimate& estimate, std::s
   return text;
 }
 
-class PriorityHistory final : public PriorityPlugin {
+class PriorityHistory final : public WithState<PriorityPlugin, 1> {
  public:
-  using PriorityPlugin::PriorityPlugin;
+  using WithState::WithState;
 
   /// Before anything was measured ICE's formula is as good as any, and the core has it.
   cw_status rank_candidates(const cw_decision&, Items<cw_candidate_view>, const cw_mutable_array*) override {
@@ -62,10 +63,14 @@ class PriorityHistory final : public PriorityPlugin {
 
     std::vector<Evidence> evidence;
     std::vector<Estimate> estimates;
+    memory_.begin(view(decision.peer), decision.now.steady_ns);
     for (std::uint32_t i = 0; i < pairs.size(); ++i) {
-      evidence.push_back(evidence_of(pairs.get(i)));
+      const cw_pair_view pair = pairs.get(i);
+      evidence.push_back(evidence_of(pair));
+      memory_.recall(pair.id, evidence.back(), parameters);
       estimates.push_back(estimate(evidence.back(), places[i], parameters));
     }
+    memory_.end();
     const bool is_blind =
         std::none_of(estimates.begin(), estimates.end(), [](const Estimate& e) { return e.is_known; });
     const std::size_t distinct = places.empty() ? 1 : *std::max_element(places.begin(), places.end()) + 1;
@@ -78,6 +83,15 @@ class PriorityHistory final : public PriorityPlugin {
       out.reason(reason_of(evidence[i], estimates[i], places[i]));
       if (pairs.size() > 1) out.ask_again_after(kAskAgainNs);
     }
+    return CW_OK;
+  }
+
+  std::string export_state() const override { return memory_.to_text(); }
+  cw_status import_state(std::uint32_t schema, std::string_view bytes) override {
+    if (schema != 1) return CW_ERROR_NOT_SUPPORTED;
+    auto memory = Memory::from_text(bytes);
+    if (!memory) return CW_ERROR_INVALID_ARGUMENT;
+    memory_ = std::move(*memory);
     return CW_OK;
   }
 
@@ -95,6 +109,7 @@ class PriorityHistory final : public PriorityPlugin {
 
   std::string configuration_;  ///< what parameters_ were read from
   Parameters parameters_;
+  Memory memory_;
 };
 
 }  // namespace

@@ -207,6 +207,59 @@ TEST_F(PriorityHistory, TheSameQuestionHasTheSameAnswer) {
   EXPECT_EQ(scores(paths), before);
 }
 
+// ---- the last minutes ----
+
+/// A path in use for a while, as the store and the host see it: three probes a second.
+path::PathView used(unsigned seconds, double loss_in_window, double losses_ever) {
+  auto path = measured(1, kDirect, 20ms, loss_in_window, 3 * seconds);
+  path.history = past(20ms, losses_ever / (1000 + 3 * seconds));
+  path.history->samples = 1000 + 3 * seconds;
+  return path;
+}
+
+TEST_F(PriorityHistory, ALossyMomentWeighsLessAfterACleanMinute) {
+  for (unsigned second = 1; second <= 60; ++second) {
+    scores({used(second, 0, 0)});
+    world_.advance(1s);
+  }
+  // Three of the last probes were lost.
+  const auto after_a_minute = scores({used(61, 3.0 / 32, 3)});
+  const auto at_once = scores({measured(2, kDirect, 20ms, 3.0 / 32)});
+  EXPECT_GT(after_a_minute[0], at_once[0] + 20'000);
+}
+
+TEST_F(PriorityHistory, LossesThatLastAreBelieved) {
+  std::vector<std::int64_t> given;
+  for (unsigned second = 1; second <= 120; ++second) {
+    const double lost = second <= 60 ? 0 : 0.3 * (second - 60);
+    given.push_back(scores({used(second, second <= 60 ? 0 : 0.1, lost)})[0]);
+    world_.advance(1s);
+  }
+  EXPECT_LT(given[119], given[59] - 60'000);
+  EXPECT_LT(given[119], given[69]);
+}
+
+TEST_F(PriorityHistory, AReloadKeepsWhatWasLearnt) {
+  for (unsigned second = 1; second <= 30; ++second) {
+    scores({used(second, 0, 0)});
+    world_.advance(1s);
+  }
+  const auto before = scores({used(31, 3.0 / 32, 3)});
+  ASSERT_TRUE(world_.host().reload("priority-history", world_.now()));
+  EXPECT_EQ(scores({used(31, 3.0 / 32, 3)}), before);
+  EXPECT_EQ(world_.row("priority-history")->generation, 2U);
+}
+
+TEST_F(PriorityHistory, MorePeersThanItRemembersAreNoFault) {
+  for (int i = 0; i < 600; ++i) {
+    const auto ranking = world_.score("peer" + std::to_string(i), {measured(1, kDirect, 20ms, 0.01)});
+    ASSERT_EQ(ranking.stack, "priority-history");
+    world_.advance(1ms);
+  }
+  EXPECT_TRUE(world_.host().reload("priority-history", world_.now()));
+  EXPECT_EQ(world_.row("priority-history")->faults, 0U);
+}
+
 // ---- people ----
 
 TEST_F(PriorityHistory, SaysWhy) {
