@@ -146,7 +146,7 @@ TEST(Trace, TellsOnlyWhatHasChanged) {
 TEST(Trace, AChoiceDoesNotRepeatWhatFades) {
   TraceWriter writer;
   Step step = second(1, {a_pair(1, 20ms)});
-  step.pairs[0].view.history = path::History{.rtt = 20ms, .last_used_ago = 5s};
+  step.pairs[0].view.history.emplace().last_used_ago = 5s;
   writer.step(step);
   step.kind = StepKind::choose;
   step.pairs[0].view.history->last_used_ago = 6s;
