@@ -83,9 +83,7 @@ void with_library(Stage& stage, const std::filesystem::path& copy, Check check) 
   stage.leave();
   if (!library) return stage.error("load", library.error().message);
   check(stage, *library);
-  stage.enter("unload");
-  (*library)->close();
-  stage.leave();
+  unload(stage, *library);
 }
 
 const char* kind_name(std::uint32_t kind) {
@@ -114,14 +112,7 @@ void load_once(Stage& stage, const std::filesystem::path& copy) {
   const auto ok = plugin::self_check(*library);
   stage.leave();
   if (!ok) stage.error("load", ok.error().message);
-  stage.enter("unload");
-  const auto closed = (*library)->close();
-  stage.leave();
-  if (closed == plugin::PluginLibrary::Closed::pinned) {
-    stage.error("unload",
-                "is still in memory after it was unloaded: look for unique symbols, thread_local data with "
-                "destructors, threads, -z nodelete");
-  }
+  unload(stage, *library);
 }
 
 }  // namespace

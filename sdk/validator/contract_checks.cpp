@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <filesystem>
+#include <iterator>
 
 #include "causeway/ext/candidate-source.h"
 #include "causeway/ext/priority.h"
@@ -73,6 +75,23 @@ void end_instance(Stage& stage, InstancePtr instance) {
     instance->end();
     return 0;
   });
+}
+
+void unload(Stage& stage, const LibraryPtr& library) {
+  std::error_code error;
+  const std::filesystem::directory_iterator threads("/proc/self/task", error), end;
+  if (std::distance(threads, end) > 1) {
+    stage.error("threads", "has started a thread: use the host's timers and post instead");
+    return library->abandon();
+  }
+  stage.enter("unload");
+  const auto closed = library->close();
+  stage.leave();
+  if (closed == plugin::PluginLibrary::Closed::pinned) {
+    stage.error("unload",
+                "is still in memory after it was unloaded, and would be after each reload: look for unique "
+                "symbols, thread_local data with destructors, threads, -z nodelete");
+  }
 }
 
 void check_tables(Stage& stage, const LibraryPtr& library) {

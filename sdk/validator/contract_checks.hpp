@@ -16,6 +16,10 @@ InstancePtr make_instance(Stage& stage, const LibraryPtr& library, std::uint64_t
 /// Drain and destroy, marked as calls.
 void end_instance(Stage& stage, InstancePtr instance);
 
+/// deinit, and out of memory; told if it stays there. Not if it has started a thread, which would then run
+/// where nothing is any more: that is told instead.
+void unload(Stage& stage, const LibraryPtr& library);
+
 /// Tables: versions, sizes, the functions that a kind must have, NULL for what is not offered.
 void check_tables(Stage& stage, const LibraryPtr& library);
 /// Made-up questions, each asked twice: in range, within what it was given, the same answer.

@@ -155,14 +155,13 @@ PriorityAnswer PriorityHost::score(Stage& stage, const cw_priority& table, cw_in
       breach(fmt::format("gave the multipath weight {}: it is per mille, 0 to 1000", score.multipath_weight));
     if (score.ask_again_after_ns < 0)
       breach(fmt::format("wants to be asked again after {} ns: 0 is no wish", score.ask_again_after_ns));
+    const std::string reason(reasons[i], std::min(score.reason_size, layout.reason_capacity));
     if (score.reason_size > layout.reason_capacity) {
       breach(fmt::format("says it wrote {} bytes of reason into {}: cut it to `reason_capacity`",
                          score.reason_size, layout.reason_capacity));
-      score.reason_size = layout.reason_capacity;
-    }
-    const std::string reason(reasons[i], score.reason_size);
-    if (plugin::clean_text(reason, reason.size()) != reason)
+    } else if (plugin::clean_text(reason, reason.size()) != reason) {
       breach("gives a reason that is not UTF-8, or has control characters: the host shows '?' for them");
+    }
     answer.pairs.push_back(
         {score.score, score.veto != 0, score.ask_again_after_ns, score.multipath_weight, reason});
   }

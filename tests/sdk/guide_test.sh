@@ -44,6 +44,7 @@ if [[ ${!#} == plugins ]]; then "$SDK_TOOL" "$@" --json | jq -c . >>"$GUIDE_ROWS
 END
 chmod +x "$lab_dir/programs/causeway-guide"
 
+generation=0
 for compiler in "gcc g++" "clang-16 clang++-16"; do
   read -r c cxx <<<"$compiler"
   step "An hour with $cxx"
@@ -57,8 +58,8 @@ for compiler in "gcc g++" "clang-16 clang++-16"; do
     SDK_TOOL="$lab_dir/sdk/bin/causeway" GUIDE_ROWS="$rows" CAUSEWAY_SDK="$lab_dir/sdk" CAUSEWAY_DIR="$lab_dir/alice" \
     bash -eu -o pipefail "$work.sh") >"$lab_dir/log/guide-$cxx" 2>&1 || { tail -40 "$lab_dir/log/guide-$cxx"; die "the guide failed with $cxx"; }
   expect "before" "" "$(sed -n 1p "$rows" | row_of steady-path)"
-  expect "loaded and used" "active 0.2.0 1" "$(sed -n 2p "$rows" | row_of steady-path)"
-  expect "reloaded" "active 0.3.0 2" "$(sed -n 3p "$rows" | row_of steady-path)"
+  expect "loaded and used" "active 0.2.0 $((++generation))" "$(sed -n 2p "$rows" | row_of steady-path)"
+  expect "reloaded" "active 0.3.0 $((++generation))" "$(sed -n 3p "$rows" | row_of steady-path)"
   expect "gone again" "" "$(sed -n 4p "$rows" | row_of steady-path)"
   expect "back in use" "active" "$(sed -n 4p "$rows" | row_of priority-ice | cut -d' ' -f1)"
   expect "built by" "$cxx" "$(grep -o "CMAKE_CXX_COMPILER:[A-Z]*=.*" "$work/steady-path/build/CMakeCache.txt" | sed 's|.*/||')"
