@@ -11,6 +11,10 @@ using protocol::RpcError;
 
 namespace {
 
+/// Of one node: a directory in which every node has them must still be walked in a few pages.
+constexpr std::size_t kMostHintsTold = 8;
+static_assert(kMostHintsTold <= protocol::kMaxHints);
+
 /// The side that this address is on. The other end takes a relay's address for one of its owner's own until
 /// it knows better.
 std::optional<PathSide> find_side(const std::vector<PathSide>& sides, const net::IpAddress& address,
@@ -83,7 +87,7 @@ std::vector<protocol::PathHint> ServerCore::hints_for(Node& asker, Node& about, 
   }
   std::stable_sort(hints.begin(), hints.end(),
                    [](const auto& a, const auto& b) { return a.confidence > b.confidence; });
-  if (hints.size() > protocol::kMaxHints) hints.resize(protocol::kMaxHints);
+  if (hints.size() > kMostHintsTold) hints.resize(kMostHintsTold);
   // One of direct paths fits relayed ones of the same blocks, too: the first that fits counts.
   std::stable_partition(hints.begin(), hints.end(),
                         [](const auto& hint) { return hint.is_local_relay || hint.is_remote_relay; });

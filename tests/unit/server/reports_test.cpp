@@ -271,7 +271,7 @@ TEST_F(Reports, make_no_answer_longer_than_a_line) {
                            "203.2." + std::to_string(i / 6) + ".1", 20));
     ASSERT_EQ(error_code(report(*node, paths)), 0);
   }
-  EXPECT_THAT(hints(carol), SizeIs(protocol::kMaxHints));
+  EXPECT_THAT(hints(carol), SizeIs(8));
   const auto read =
       protocol::QueryResult::parse(harness.call(carol.connection, "query", {{"addresses", "*"}})["result"]);
   ASSERT_TRUE(read);
