@@ -163,7 +163,7 @@ TEST(Config, AnUnknownKeyNamesTheNearestKnownOne) {
   EXPECT_EQ(error_of(R"({"plugins": {"priority": [{"name": "a", "wieght": 1}]}})"),
             "key \"plugins.priority[0].wieght\" is unknown: did you mean \"plugins.priority[0].weight\"?");
   EXPECT_THAT(error_of(R"({"xyzzyplugh": 1})"),
-              HasSubstr("is unknown: known here are candidates, data_plane"));
+              HasSubstr("is unknown: known here are candidates, check_list"));
 }
 
 TEST(Config, ErrorsNameTheKeyAndWhatItShouldBe) {
