@@ -145,7 +145,8 @@ TEST_P(PathsRemembered, ARestartedNodeTriesAndPrefersWhatWasGood) {
   EXPECT_FALSE(was_bad_first);
   write();
   EXPECT_EQ(base_in_use(), good);
-  for (int i = 0; i < 40; ++i) {
+  for (int i = 0; i < 150; ++i) {
+    if (i % 10 == 0) write();
     world.run_for(100ms);
     ASSERT_TRUE(alice->peer_of(*bob)->data_path());
     EXPECT_EQ(base_in_use(), good) << "after " << i << " tenths of a second";
