@@ -15,6 +15,8 @@ constexpr double kWindow = 32;
 constexpr std::size_t kMostPairs = 256;
 constexpr std::size_t kMostNameBytes = 256;
 constexpr double kMostCount = 1e12;
+/// The host probes a path in doubt thirty times a second. A bad moment must not count thirty times for that.
+constexpr double kMostProbesPerSecond = 3;
 
 double share_kept(double seconds, double memory_s) { return std::exp(-seconds / memory_s); }
 
@@ -50,6 +52,7 @@ void Memory::recall(std::uint32_t id, Evidence& evidence, const Parameters& para
   const bool is_new =
       known == peer_->pairs.end() || known->second.at_ns > peer_->at_ns || known->second.probes > live.probes;
   if (is_new) {
+    pair.counted_ns = peer_->at_ns;
     pair.recent_probes = std::min(live.probes, kWindow);
     pair.recent_losses = pair.recent_probes * live.loss.value_or(0);
     if (live.rtt_ms) pair.rtt_ms = *live.rtt_ms;
@@ -61,15 +64,19 @@ void Memory::recall(std::uint32_t id, Evidence& evidence, const Parameters& para
       const double kept = share_kept(seconds, parameters.memory_s);
       pair.recent_probes *= kept;
       pair.recent_losses *= kept;
+      double more = live.probes - pair.probes;
+      double lost = more * live.loss.value_or(0);
       if (has_past && pair.samples > 0) {
         // The store counts each outcome once.
-        const double more = std::max(0.0, samples - pair.samples);
-        pair.recent_probes += more;
-        pair.recent_losses += std::clamp(losses - pair.losses, 0.0, more);
-      } else {
-        const double more = live.probes - pair.probes;
-        pair.recent_probes += more;
-        pair.recent_losses += more * live.loss.value_or(0);
+        more = std::max(0.0, samples - pair.samples);
+        lost = std::clamp(losses - pair.losses, 0.0, more);
+      }
+      if (more > 0) {
+        const double since = static_cast<double>(peer_->at_ns - pair.counted_ns) / 1e9;
+        const double counted = std::min(more, kMostProbesPerSecond * since);
+        pair.recent_probes += counted;
+        pair.recent_losses += lost * counted / more;
+        pair.counted_ns = peer_->at_ns;
       }
       move_to(pair.rtt_ms, live.rtt_ms, share_kept(seconds, parameters.rtt_memory_s));
       move_to(pair.jitter_ms, settled_jitter(live), kept);
@@ -94,8 +101,8 @@ std::string Memory::to_text() const {
   for (const auto& [name, peer] : peers_) {
     Json pairs = Json::array();
     for (const auto& [id, p] : peer.pairs) {
-      pairs.push_back({id, p.at_ns, p.probes, p.samples, p.losses, p.recent_probes, p.recent_losses, p.rtt_ms,
-                       p.jitter_ms});
+      pairs.push_back({id, p.at_ns, p.counted_ns, p.probes, p.samples, p.losses, p.recent_probes,
+                       p.recent_losses, p.rtt_ms, p.jitter_ms});
     }
     peers.push_back({name, peer.at_ns, std::move(pairs)});
   }
@@ -113,13 +120,14 @@ std::optional<Memory> Memory::from_text(std::string_view text) {
     Peer& made = memory.peers_[peer[0].get<std::string>()];
     made.at_ns = peer[1].get<std::int64_t>();
     for (const Json& pair : peer[2]) {
-      const bool is_pair = pair.is_array() && pair.size() == 9 && pair[0].is_number_unsigned() &&
-                           pair[0].get<std::uint64_t>() <= UINT32_MAX && pair[1].is_number_integer();
+      const bool is_pair = pair.is_array() && pair.size() == 10 && pair[0].is_number_unsigned() &&
+                           pair[0].get<std::uint64_t>() <= UINT32_MAX && pair[1].is_number_integer() &&
+                           pair[2].is_number_integer();
       if (!is_pair) return std::nullopt;
       double figures[7];
       for (std::size_t i = 0; i < 7; ++i) {
-        if (!pair[2 + i].is_number()) return std::nullopt;
-        figures[i] = pair[2 + i].get<double>();
+        if (!pair[3 + i].is_number()) return std::nullopt;
+        figures[i] = pair[3 + i].get<double>();
         const double least = i < 5 ? 0 : -1;
         if (!(figures[i] >= least && figures[i] <= kMostCount)) return std::nullopt;
       }

@@ -31,7 +31,8 @@ class Memory {
  private:
   struct Pair {
     std::int64_t at_ns = 0;
-    double probes = 0;                            ///< told of at that moment, ever
+    std::int64_t counted_ns = 0;                  ///< when there were new probes last
+    double probes = 0;                            ///< told of at at_ns, ever
     double samples = 0, losses = 0;               ///< that the store had then
     double recent_probes = 0, recent_losses = 0;  ///< fading
     double rtt_ms = -1, jitter_ms = -1;           ///< smoothed; negative: not known
