@@ -131,14 +131,15 @@ std::optional<Memory> Memory::from_text(std::string_view text) {
         const double least = i < 5 ? 0 : -1;
         if (!(figures[i] >= least && figures[i] <= kMostCount)) return std::nullopt;
       }
-      made.pairs[pair[0].get<std::uint32_t>()] = {pair[1].get<std::int64_t>(),
-                                                  figures[0],
-                                                  figures[1],
-                                                  figures[2],
-                                                  figures[3],
-                                                  figures[4],
-                                                  figures[5],
-                                                  figures[6]};
+      made.pairs[pair[0].get<std::uint32_t>()] = {.at_ns = pair[1].get<std::int64_t>(),
+                                                  .counted_ns = pair[2].get<std::int64_t>(),
+                                                  .probes = figures[0],
+                                                  .samples = figures[1],
+                                                  .losses = figures[2],
+                                                  .recent_probes = figures[3],
+                                                  .recent_losses = figures[4],
+                                                  .rtt_ms = figures[5],
+                                                  .jitter_ms = figures[6]};
     }
   }
   return memory;
