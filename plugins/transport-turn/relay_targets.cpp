@@ -221,7 +221,7 @@ std::int64_t RelayPool::patience(const Target& target) {
       break;
     case Failure::quota:
       // What we gave back a moment ago (a restart, a reload) still counts for a second at coturn.
-      if (target.failures == 1) return 1500 * kMillisecond;
+      if (target.failures <= 3) return 1500 * kMillisecond;
       first = kMinute;
       most = 5 * kMinute;
       break;
