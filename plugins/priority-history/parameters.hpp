@@ -9,21 +9,21 @@ namespace priority_history {
 
 /// What may be configured; README.md says what each does. All are plain numbers.
 struct Parameters {
-  double jitter_weight = 4;             ///< ms per ms
-  double loss_ms = 14;                  ///< ms per per cent of lost probes
-  double disconnect_ms = 5;             ///< ms per disconnect in an hour
-  double live_round_trips = 8;          ///< measurements
-  double history_round_trips = 2;       ///< measurements
-  double history_losses = 8;            ///< probes
-  double memory_s = 60;                 ///< s
-  double rtt_memory_s = 8;              ///< s
-  double usual_loss = 0.3;              ///< per cent
-  double usual_loss_probes = 20;        ///< probes
-  double history_half_life_hours = 48;  ///< h
-  double hint_ms = 10;                  ///< ms
-  double order_ms = 2;                  ///< ms
-  double unknown_ms = 400;              ///< ms
-  double scale_ms = 30;                 ///< ms
+  double jitter_weight = 0.5;            ///< ms per ms
+  double loss_ms = 10;                   ///< ms per per cent of lost probes
+  double disconnect_ms = 1.29;           ///< ms per disconnect in an hour
+  double live_round_trips = 8;           ///< measurements
+  double history_round_trips = 1;        ///< measurements
+  double history_losses = 9.09;          ///< probes
+  double memory_s = 90;                  ///< s
+  double rtt_memory_s = 36.4;            ///< s
+  double usual_loss = 0.0375;            ///< per cent
+  double usual_loss_probes = 48.5;       ///< probes
+  double history_half_life_hours = 192;  ///< h
+  double hint_ms = 10;                   ///< ms
+  double order_ms = 4;                   ///< ms
+  double unknown_ms = 400;               ///< ms
+  double scale_ms = 12.5;                ///< ms
   friend bool operator==(const Parameters&, const Parameters&) = default;
 };
 
