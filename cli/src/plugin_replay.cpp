@@ -1,12 +1,16 @@
 #include "cli/src/plugin_replay.hpp"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
+#include <array>
+#include <csignal>
 #include <cstdlib>
 #include <fstream>
 #include <iterator>
 #include <nlohmann/json.hpp>
 #include <ostream>
+#include <string_view>
 #include <utility>
 
 #include "base/log.hpp"
@@ -81,6 +85,32 @@ Result<std::string> read_configuration(const std::string& given) {
   return Result<std::string>(boost::system::in_place_value, parsed.dump());
 }
 
+/// Plugins run in this process. When one ends it, that is said in the words of every other failure.
+class CrashMessage {
+ public:
+  CrashMessage() {
+    struct sigaction tell {};
+    tell.sa_handler = [](int) {
+      constexpr std::string_view kText =
+          "error: a plugin crashed in the middle of the replay: `causeway plugin check FILE` says more\n";
+      [[maybe_unused]] const auto written = ::write(STDERR_FILENO, kText.data(), kText.size());
+      ::_exit(1);
+    };
+    for (std::size_t i = 0; i < kSignals.size(); ++i)
+      ::sigaction(kSignals[i], &tell, &before_[i]);
+  }
+  ~CrashMessage() {
+    for (std::size_t i = 0; i < kSignals.size(); ++i)
+      ::sigaction(kSignals[i], &before_[i], nullptr);
+  }
+  CrashMessage(const CrashMessage&) = delete;
+  CrashMessage& operator=(const CrashMessage&) = delete;
+
+ private:
+  static constexpr std::array kSignals{SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT};
+  std::array<struct sigaction, kSignals.size()> before_{};
+};
+
 }  // namespace
 
 Result<std::pair<std::string, unsigned>> parse_replay_layer(const std::string& given) {
@@ -150,6 +180,7 @@ int run_plugin_replay(const PluginReplay& wanted, std::ostream& out, std::ostrea
     if (!configuration) return fail(configuration.error());
     task.configuration = std::move(*configuration);
   }
+  const CrashMessage crash_message;
   log::set_level(log::Level::warning);  // what a daemon would log is no answer
   const auto outcome = replay::replay_offline(task);
   if (!outcome) return fail(outcome.error());

@@ -37,7 +37,8 @@ class ScratchDirectory {
   explicit ScratchDirectory(std::filesystem::path path) : path_(std::move(path)) {}
   ScratchDirectory(ScratchDirectory&& other) noexcept : path_(std::exchange(other.path_, {})) {}
   ScratchDirectory& operator=(ScratchDirectory&&) = delete;
-  ~ScratchDirectory() {
+  ~ScratchDirectory() { clear(); }
+  void clear() const {
     std::error_code ignored;
     if (!path_.empty()) std::filesystem::remove_all(path_, ignored);
   }
@@ -146,6 +147,8 @@ Result<OfflineOutcome> replay_offline(const OfflineTask& task) {
   if (!scratch) return scratch.error();
   Trial trial(scratch->path());
   if (const auto ready = trial.begin(task, reader.header(), begin); !ready) return ready.error();
+  // What is loaded needs its file no more, and a plugin that ends this process would leave it behind.
+  scratch->clear();
   BuiltinScorer builtin_scorer;
   Run plugin(&trial.scorer()), builtin(&builtin_scorer), recorded(nullptr);
   const bool is_recorded = reader.header().origin == Header::Origin::recorded;
