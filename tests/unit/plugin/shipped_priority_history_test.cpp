@@ -74,7 +74,7 @@ TEST_F(PriorityHistory, ManyUnknownPathsKeepTheOrderOfIce) {
 }
 
 TEST_F(PriorityHistory, ACleanRelayBeatsALossyDirectPath) {
-  const auto given = scores({measured(1, kDirect, 20ms, 0.08), relayed(measured(2, kRelay, 45ms, 0.0))});
+  const auto given = scores({measured(1, kDirect, 20ms, 0.1), relayed(measured(2, kRelay, 30ms, 0.0))});
   EXPECT_GT(given[1], given[0] + 20'000) << "by more than the margin of the selection";
 }
 
@@ -84,7 +84,7 @@ TEST_F(PriorityHistory, RelaysAndDirectPathsAreMeasuredAlike) {
 }
 
 TEST_F(PriorityHistory, JitterCounts) {
-  auto shaky = measured(1, kDirect, 30ms, 0);
+  auto shaky = measured(1, kDirect, 36ms, 0);
   shaky.measured.jitter = 25ms;
   const auto given = scores({shaky, measured(2, kOther, 40ms, 0)});
   EXPECT_LT(given[0], given[1]);
@@ -100,31 +100,30 @@ TEST_F(PriorityHistory, ASecondProbeIsNotTakenForJitter) {
 
 TEST_F(PriorityHistory, HistoryDecidesWhereLittleWasMeasured) {
   auto once_bad = measured(1, kDirect, 20ms, 0, 1);
-  once_bad.history = past(20ms, 0.06);
-  auto once_good = measured(2, kOther, 30ms, 0, 1);
-  once_good.history = past(30ms, 0);
+  once_bad.history = past(20ms, 0.15);
+  auto once_good = measured(2, kOther, 24ms, 0, 1);
+  once_good.history = past(24ms, 0);
   const auto given = scores({once_bad, once_good});
   EXPECT_LT(given[0], given[1]);
 }
 
 TEST_F(PriorityHistory, StaleHistoryFades) {
-  auto bad = measured(1, kDirect, 20ms, 0, 4);
-  bad.history = past(20ms, 0.06);
-  const auto fresh = scores({bad});
-  bad.history = past(20ms, 0.06, 24h * 3);
-  const auto old = scores({bad});
-  bad.history = past(20ms, 0.06, 24h * 365);
-  const auto forgotten = scores({bad});
-  bad.history.reset();
-  EXPECT_LT(fresh[0], old[0]);
-  EXPECT_LT(old[0], forgotten[0]);
-  EXPECT_NEAR(static_cast<double>(forgotten[0]), static_cast<double>(scores({bad})[0]), 2.0);
+  const auto score_after = [&](Duration ago) {
+    auto bad = measured(1, kDirect, 20ms, 0, 4);
+    bad.history = past(20ms, 0.06, ago);
+    bad.history->samples = 8;
+    return scores({bad})[0];
+  };
+  EXPECT_LT(score_after(0s), score_after(24h * 8));
+  EXPECT_LT(score_after(24h * 8), score_after(24h * 365));
+  const auto without = scores({measured(1, kDirect, 20ms, 0, 4)})[0];
+  EXPECT_NEAR(static_cast<double>(score_after(24h * 365)), static_cast<double>(without), 2.0);
 }
 
 TEST_F(PriorityHistory, ThePastOfANearPathWeighsLess) {
   auto path = measured(1, kDirect, 20ms, 0, 4);
   path.history = past(20ms, 0.06);
-  path.history->samples = 20;
+  path.history->samples = 8;
   const auto same = scores({path});
   path.history->scope = path::History::Scope::near;
   EXPECT_LT(same[0], scores({path})[0]);
