@@ -9,6 +9,7 @@
 # swap_test.sh --full          1,000 of priority-ice and of candidates-stun, 100 of transport-turn; TCP with and without
 #                              swaps (5 runs each); the figures of docs/plugin-abi.md
 # swap_test.sh --swaps N       N swaps, N/10 of the transport
+# swap_test.sh --transport N   N swaps of the transport alone
 source "$(dirname "$0")/../lab/lab.sh"
 lab_begin turnserver iperf3
 needs_binaries
@@ -17,6 +18,7 @@ swaps=40 transport_swaps=3 tcp_seconds=0
 case ${1:-} in
   --full) swaps=1000 transport_swaps=100 tcp_seconds=5 ;;
   --swaps) swaps=$2 transport_swaps=$(($2 / 10)) ;;
+  --transport) swaps=0 transport_swaps=$2 ;;
   "") ;;
   *) die "unknown option: $1" ;;
 esac
@@ -162,6 +164,7 @@ measure 3000
 control 3
 
 for name in priority-ice candidates-stun; do
+  ((swaps > 0)) || break
   step "$name is swapped $swaps times"
   traffic_begin
   swap $name "$swaps"

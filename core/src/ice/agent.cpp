@@ -64,16 +64,22 @@ void Agent::State::form_pairs_of_base(net::BaseId base) {
 RemoteCandidates::Entry* Agent::State::insert_remote(const Candidate& candidate, bool is_signalled) {
   if (remotes.is_full()) {
     // Room is made by what has proven nothing: first left-overs of an earlier generation, then the oldest
-    // learnt one.
+    // learnt one. If there is none, by the oldest that worked once and works no more: a peer that has had
+    // many relays or networks is still reached at its next.
     const RemoteCandidates::Entry* victim = nullptr;
+    const RemoteCandidates::Entry* dead = nullptr;
     for (const auto& entry : remotes.all()) {
-      const bool is_proven =
-          std::any_of(checklist.pairs().begin(), checklist.pairs().end(), [&](const auto& pair) {
-            return pair.second.was_valid && pair.second.remote.address == entry.candidate.address;
-          });
+      const auto has_pair = [&](bool CandidatePair::*quality) {
+        return std::any_of(checklist.pairs().begin(), checklist.pairs().end(), [&](const auto& pair) {
+          return pair.second.*quality && pair.second.remote.address == entry.candidate.address;
+        });
+      };
+      const bool is_proven = has_pair(&CandidatePair::was_valid);
+      if (dead == nullptr && is_proven && !has_pair(&CandidatePair::is_valid)) dead = &entry;
       if (is_proven || (entry.is_signalled && !entry.is_stale)) continue;
       if (victim == nullptr || (entry.is_stale && !victim->is_stale)) victim = &entry;
     }
+    if (victim == nullptr) victim = dead;
     if (victim == nullptr) return nullptr;
     const Candidate evicted = victim->candidate;
     std::vector<PairId> orphans;

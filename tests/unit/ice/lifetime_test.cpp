@@ -1,6 +1,9 @@
 // After the first valid pair: consent, recovery, nomination again, restart, bases that go.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <string>
+
 #include "ice_world.hpp"
 
 namespace causeway::ice {
@@ -265,6 +268,32 @@ TEST_F(TwoPaths, ReplayOfThePeersLastGenerationIsNoRestart) {
   world.inject(*left, first_base, at("192.0.2.2:2000"), old_check);
   EXPECT_TRUE(left->remote_ufrags.empty());
   EXPECT_EQ(left->agent->remote_ufrag(), "newer_ufrag");
+}
+
+/// One relay after the other for a long time: each is a candidate that the other end has not seen before.
+TEST(ManyAddresses, APeerIsReachedAtEachOfThem) {
+  World world;
+  Terminal& left = world.make_terminal("left", Role::controlling, 200);
+  Terminal& right = world.make_terminal("right", Role::controlled, 100);
+  world.add_host(left, "192.0.2.1:1000");
+  net::BaseId before = world.add_host(right, "192.0.2.2:2000");
+  world.introduce(left, right);
+  ASSERT_TRUE(world.run_until(2s, [&] { return !left.valid_pairs().empty(); }));
+  for (int i = 1; i <= 100; ++i) {
+    const std::string address = "192.0.2.2:" + std::to_string(2000 + i);
+    const net::BaseId next = world.add_host(right, address.c_str());
+    world.signal_candidates(right, left);
+    ASSERT_TRUE(world.run_until(2s, [&] {
+      const auto valid = left.valid_pairs();
+      return std::any_of(valid.begin(), valid.end(),
+                         [&](const PairView& pair) { return pair.remote.address == at(address.c_str()); });
+    })) << address;
+    right.agent->remove_base(before, world.now());
+    right.bases.erase(before);
+    before = next;
+    world.run_for(3s);
+  }
+  EXPECT_LE(left.agent->remote_candidates().size(), left.agent->options().max_remote_candidates);
 }
 
 }  // namespace
