@@ -10,6 +10,7 @@
 #                              swaps (5 runs each); the figures of docs/plugin-abi.md
 # swap_test.sh --swaps N       N swaps, N/10 of the transport
 # swap_test.sh --transport N   N swaps of the transport alone
+# swap_test.sh --tcp           TCP alone
 source "$(dirname "$0")/../lab/lab.sh"
 lab_begin turnserver iperf3
 needs_binaries
@@ -18,6 +19,7 @@ swaps=40 transport_swaps=3 tcp_seconds=0
 case ${1:-} in
   --full) swaps=1000 transport_swaps=100 tcp_seconds=5 ;;
   --swaps) swaps=$2 transport_swaps=$(($2 / 10)) ;;
+  --tcp) swaps=0 transport_swaps=0 tcp_seconds=5 ;;
   --transport) swaps=0 transport_swaps=$2 ;;
   "") ;;
   *) die "unknown option: $1" ;;
@@ -171,23 +173,25 @@ for name in priority-ice candidates-stun; do
   traffic_end "$name"
 done
 
-step "A relay instead of the direct path, and no swap"
-cut_direct
-wait_until 10 "the path is alice's relay" relayed
-# coturn's sockets hold some thirty datagrams: more than that while it does not get the CPU are lost there.
-measure 500
-control 3
+if ((transport_swaps > 0)); then
+  step "A relay instead of the direct path, and no swap"
+  cut_direct
+  wait_until 10 "the path is alice's relay" relayed
+  # coturn's sockets hold some thirty datagrams: more than that while it does not get the CPU are lost there.
+  measure 500
+  control 3
 
-step "transport-turn is swapped $transport_swaps times on the path in use"
-traffic_begin
-swap transport-turn "$transport_swaps"
-traffic_end "transport-turn"
-check "the path is a relay still" relayed
+  step "transport-turn is swapped $transport_swaps times on the path in use"
+  traffic_begin
+  swap transport-turn "$transport_swaps"
+  traffic_end "transport-turn"
+  check "the path is a relay still" relayed
+fi
 
-on internet nft delete table ip cut
 # retransmits: of one run of TCP, flat out.
 retransmits() { on client1 iperf3 -c "${address[bob]}" -t $tcp_seconds -J | jq .end.sum_sent.retransmits; }
 if ((tcp_seconds > 0)); then
+  ((transport_swaps == 0)) || on internet nft delete table ip cut
   wait_until 60 "the path is direct" direct
   step "TCP flat out, with swaps of priority-ice and without"
   control=() swapped=()
