@@ -125,6 +125,28 @@ TEST_P(Reporting, IsRepeatedForAServerThatHasForgotten) {
   EXPECT_GE(paths_known("ann"), 1u);
 }
 
+TEST_P(Reporting, OfWhatDoesNotChangeIsSeldomAndNeverEnds) {
+  start();
+  ASSERT_TRUE(meet(*ann));
+  talk({ann}, 90s);
+  unsigned reports = 0;
+  std::int64_t last_age = 1000;
+  for (int i = 0; i < 150; ++i) {
+    write(*ann);
+    world.run_for(5s);
+    const auto rows = world.server.administer("admin.paths", {{"name", "ann"}});
+    ASSERT_FALSE(rows.empty());
+    std::int64_t age = 1000;
+    for (const auto& row : rows)
+      age = std::min(age, row["age_s"].get<std::int64_t>());
+    EXPECT_LT(age, 380);
+    reports += age < last_age ? 1 : 0;
+    last_age = age;
+  }
+  EXPECT_LE(reports, 10u) << "in twelve minutes; a flap of the path may add some";
+  EXPECT_GE(reports, 2u);
+}
+
 TEST_P(Reporting, OfALostPathIsSoon) {
   start();
   ASSERT_TRUE(meet(*ann));
