@@ -7,6 +7,7 @@
 #include <boost/dll/shared_library.hpp>
 #include <fstream>
 #include <string>
+#include <vector>
 
 #include "plugin/host_services.hpp"
 #include "plugin/text.hpp"
@@ -65,7 +66,12 @@ PluginLibrary::Closed PluginLibrary::close() {
   return is_mapped(path_) ? Closed::pinned : Closed::gone;
 }
 
-void PluginLibrary::abandon() { static_cast<void>(mapping_.release()); }
+void PluginLibrary::abandon() {
+  // A thread may stay in its code for as long as the process lives. Never destroyed, so as not to be closed
+  // at exit.
+  static auto* const kept = new std::vector<std::unique_ptr<Mapping>>;
+  kept->push_back(std::move(mapping_));
+}
 
 bool is_mapped(const std::filesystem::path& path) {
   std::ifstream maps("/proc/self/maps");
