@@ -235,10 +235,9 @@ class CommandLine {
 
   void add_plugin_replay(CLI::App& plugin) {
     CLI::App* command = plugin.add_subcommand("replay", "What a plugin would have made of recorded traffic");
-    command->add_option("TRACE", plugin_replay_.trace, "Written by `plugin record`, or generated")->required();
-    command
-        ->add_option("--plugin", plugin_replay_.plugins,
-                     "FILE, or FILE:WEIGHT for a stack; in its order")
+    command->add_option("TRACE", plugin_replay_.trace, "Written by `plugin record`, or generated")
+        ->required();
+    command->add_option("--plugin", plugin_replay_.plugins, "FILE, or FILE:WEIGHT for a stack; in its order")
         ->required()
         ->allow_extra_args(false);
     command->add_option("--configuration", plugin_replay_.configuration,

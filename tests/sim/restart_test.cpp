@@ -144,6 +144,24 @@ TEST_P(Restart, AgainBeforeAnythingWasStoredIsHealed) {
   expect_reunion(2s);
 }
 
+/// Each time both have stored their own new generation, and neither the other's.
+TEST_P(Restart, OfBothBeforeTheOtherIsStoredIsHealed) {
+  world.server.crash();
+  for (int round = 0; round < 3; ++round) {
+    for (SimNode* node : {one, two})
+      node->kill();
+    for (SimNode* node : {one, two}) {
+      node->restart();
+      world.network.set_cut(node->nics().front().plug, true);
+    }
+    world.run_for(600ms);
+    for (SimNode* node : {one, two})
+      world.network.set_cut(node->nics().front().plug, false);
+    ASSERT_TRUE(reconnect_within(3s)) << "round " << round;
+  }
+  expect_reunion(1s);
+}
+
 TEST_P(Restart, WithItsServerAndBothEndsIsHealed) {
   world.server.crash();
   one->kill();

@@ -127,7 +127,7 @@ struct Config {
   bool ipv6 = true;  ///< an IPv6 virtual address beside the IPv4 one, where the network has them
   node::SubscriptionPolicy subscriptions = node::SubscriptionPolicy::friends;
   DataPlaneConfig data_plane;
-  bool reports = true;  ///< tell the address server how paths do
+  bool reports = true;                       ///< tell the address server how paths do
   node::CheckListPolicy check_list;          ///< keys check_list and history_days
   std::optional<std::string> control_group;  ///< may connect to the control socket and ask
   bool hosts_file = true;                    ///< NAME.cw of every peer in a managed block of /etc/hosts

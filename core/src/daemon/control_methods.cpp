@@ -9,8 +9,8 @@
 #include "daemon/friend_methods.hpp"
 #include "daemon/netcheck_operation.hpp"
 #include "daemon/ping_operation.hpp"
-#include "daemon/trace_recorder.hpp"
 #include "daemon/plugin_methods.hpp"
+#include "daemon/trace_recorder.hpp"
 #include "dataplane/forwarder.hpp"
 #include "protocol/json.hpp"
 
@@ -288,7 +288,8 @@ ControlSocket::Handler make_control_handler(ControlTarget& target) {
   for (const auto& [name, call] : changes())
     handler.changing_methods.insert(name);
   handler.changing_methods.insert({"join", "leave", "ping", "friend.add", "friend.remove", "candidate.add",
-                                   "candidate.remove", "netcheck", "plugin.record", "plugin.record.stop", "plugin.load", "plugin.reload"});
+                                   "candidate.remove", "netcheck", "plugin.record", "plugin.record.stop",
+                                   "plugin.load", "plugin.reload"});
   handler.call = [&target](const std::string& method, const Json& params, const PeerCredentials&,
                            ControlSocket::Completion done, ControlSocket::Progress progress) {
     if (const auto at = queries().find(method); at != queries().end())
@@ -306,8 +307,7 @@ ControlSocket::Handler make_control_handler(ControlTarget& target) {
     if (method == "candidate.add") return change_candidate(target, params, true, std::move(done));
     if (method == "candidate.remove") return change_candidate(target, params, false, std::move(done));
     if (method == "netcheck") return start_netcheck(target, std::move(done), std::move(progress));
-    if (method == "plugin.record")
-      return start_record(target, params, std::move(done), std::move(progress));
+    if (method == "plugin.record") return start_record(target, params, std::move(done), std::move(progress));
     if (method == "plugin.record.stop") return done(stop_record(target));
     if (method == "friend.add") return add_friend(target, params, std::move(done));
     if (method == "friend.remove") return remove_friend(target, params, std::move(done));

@@ -197,10 +197,11 @@ Agent::Agent(Role role, std::uint64_t tiebreaker, Credentials local, Options opt
 
 Agent::~Agent() = default;
 
-void Agent::set_former_generation(const Credentials& local,
-                                  const std::vector<std::string>& past_remote_ufrags) {
+void Agent::set_former_generations(std::vector<Credentials> local,
+                                   const std::vector<std::string>& past_remote_ufrags) {
   State& s = *state_;
-  if (local.ufrag != s.local.ufrag) s.former = local;
+  std::erase_if(local, [&](const Credentials& former) { return former.ufrag == s.local.ufrag; });
+  s.former = std::move(local);
   for (const std::string& ufrag : past_remote_ufrags) {
     s.past_ufrags.push_back(ufrag);
     if (s.past_ufrags.size() > kMaxPastUfrags) s.past_ufrags.pop_front();

@@ -136,11 +136,12 @@ class Agent {
   Agent(const Agent&) = delete;
   Agent& operator=(const Agent&) = delete;
 
-  /// What an earlier generation of ours was called, kept over a restart: checks of a peer that has not heard
+  /// What earlier generations of ours were called, kept over restarts: checks of a peer that has not heard
   /// of the new one are answered and tell its ufrag. That holds as long as this agent: a peer that was killed
-  /// before it had stored our new name falls back to the old one. `past_remote_ufrags` are the
+  /// before it had stored our new name falls back to an old one. `past_remote_ufrags` are the
   /// peer's earlier ones, as past_remote_ufrags() told them: never news again.
-  void set_former_generation(const Credentials& local, const std::vector<std::string>& past_remote_ufrags);
+  void set_former_generations(std::vector<Credentials> local,
+                              const std::vector<std::string>& past_remote_ufrags);
   /// Every origin of candidates enters here, at any time. A redundant one (§5.1.3) is ignored: false.
   bool add_local_candidate(const Candidate& candidate, Now now);
   /// The address is gone: pairs of this base are removed, transactions forgotten.

@@ -1,5 +1,5 @@
 // A check of the peer, from the wire to the triggered-check queue:
-//   1  USERNAME starts with our ufrag, or our former one   (unknown: counted, no answer)
+//   1  USERNAME starts with our ufrag, or a former one    (unknown: counted, no answer)
 //   2  MESSAGE-INTEGRITY and FINGERPRINT       (wrong: counted, no answer)
 //   3  authentic from here: unknown comprehension-required attributes get 420
 //   4  role conflict: one side switches, or the request gets 487
@@ -77,7 +77,9 @@ void Agent::State::on_request(net::BaseId base, const net::Endpoint& from, ByteV
 
 const Credentials* Agent::State::named_by(std::string_view ufrag) const {
   if (ufrag == local.ufrag) return &local;
-  return former && ufrag == former->ufrag ? &*former : nullptr;
+  const auto found = std::find_if(former.begin(), former.end(),
+                                  [&](const Credentials& known) { return known.ufrag == ufrag; });
+  return found == former.end() ? nullptr : &*found;
 }
 
 // A replay of the peer's last generation, kept by someone on the way, must not look like a restart.

@@ -89,7 +89,7 @@ struct Agent::State {
   const Options options;
   RandomSource& random;
   std::optional<Credentials> remote;
-  std::optional<Credentials> former;  ///< of our last generation: a peer may fall back to it
+  std::vector<Credentials> former;  ///< of our earlier generations: a peer may fall back to one
   std::deque<std::string>
       past_ufrags;  ///< of the peer's earlier generations: replays of them restart nothing
   std::deque<std::string> learnt_ufrags;  ///< told by RemoteUfragLearnt

@@ -100,10 +100,10 @@ struct JoinRefused {
 /// leave() is complete.
 struct Left {};
 
-using NodeAction =
-    std::variant<peer::SendDatagram, dataplane::Command, link::OpenConnection, link::SendLine,
-                 link::CloseConnection, ConfigureInterface, ClearInterface, AddRoute, PublishNames,
-                 UpdateSources, UpdateRelays, RankCandidates, ScorePeerPaths, TellChoice, OfferToSources, SaveState,
-                 CoverTimestamp, SaveFriends, SaveKnownPeers, SaveHistory, FriendAnswered, JoinRefused, Left>;
+using NodeAction = std::variant<peer::SendDatagram, dataplane::Command, link::OpenConnection, link::SendLine,
+                                link::CloseConnection, ConfigureInterface, ClearInterface, AddRoute,
+                                PublishNames, UpdateSources, UpdateRelays, RankCandidates, ScorePeerPaths,
+                                TellChoice, OfferToSources, SaveState, CoverTimestamp, SaveFriends,
+                                SaveKnownPeers, SaveHistory, FriendAnswered, JoinRefused, Left>;
 
 }  // namespace causeway::node

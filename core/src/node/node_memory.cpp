@@ -23,6 +23,7 @@ constexpr std::size_t kMaxRecalls = 256;
 peer::PeerMemory memory_of(store::KnownPeer&& known) {
   peer::PeerMemory memory;
   memory.local_ufrag = std::move(known.local_ufrag);
+  memory.past_local_ufrags = std::move(known.past_local_ufrags);
   memory.remote_ufrag = std::move(known.remote_ufrag);
   memory.past_remote_ufrags = std::move(known.past_remote_ufrags);
   memory.candidates = link::from_wire(known.candidates);
@@ -116,6 +117,7 @@ std::vector<store::KnownPeer> Node::known_peers() const {
     known.in_use = peer->agent() && (!memory.paths.empty() || peer->state() == peer::PeerState::connecting ||
                                      peer->state() == peer::PeerState::connected);
     known.local_ufrag = std::move(memory.local_ufrag);
+    known.past_local_ufrags = std::move(memory.past_local_ufrags);
     known.remote_ufrag = std::move(memory.remote_ufrag);
     known.past_remote_ufrags = std::move(memory.past_remote_ufrags);
     known.candidates = link::to_wire(memory.candidates);

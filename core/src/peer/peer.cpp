@@ -214,11 +214,10 @@ void Peer::start_agent(std::string ufrag, Now now) {
                                         context_.ice, context_.random);
   for (const ice::Candidate& candidate : local_candidates_)
     agent_->add_local_candidate(candidate, now);
-  if (!memory_.local_ufrag.empty()) {
-    agent_->set_former_generation(
-        {memory_.local_ufrag, derive_password(shared_secret_, context_.keys.public_key, memory_.local_ufrag)},
-        memory_.past_remote_ufrags);
-  }
+  std::vector<ice::Credentials> former;
+  for (const std::string& earlier : former_ufrags())
+    former.push_back({earlier, derive_password(shared_secret_, context_.keys.public_key, earlier)});
+  agent_->set_former_generations(std::move(former), memory_.past_remote_ufrags);
   // A server tells the peer's newest generation; without one, the last known is the best guess.
   is_recalling_ = !context_.server_is_online && !memory_.is_empty();
   if (is_recalling_) {

@@ -201,6 +201,7 @@ class Peer {
   void try_remembered_paths(Now now);
   void add_remembered_paths(Now now);
   bool is_known_by_former_ufrag(ByteView message) const;
+  std::vector<std::string> former_ufrags() const;
   void request_session(Now now);
   void offer_again();
   void run(Now now);

@@ -21,6 +21,7 @@ PeerMemory Peer::memory() const {
   }
   PeerMemory memory;
   memory.local_ufrag = agent_->local_credentials().ufrag;
+  memory.past_local_ufrags = former_ufrags();
   memory.remote_ufrag = agent_->remote_ufrag().value_or(memory_.remote_ufrag);
   memory.past_remote_ufrags = agent_->past_remote_ufrags(kMaxRememberedUfrags);
   memory.candidates = agent_->remote_candidates();
@@ -48,10 +49,17 @@ PeerMemory Peer::memory() const {
   return memory;
 }
 
-std::vector<std::string> Peer::ufrags() const {
-  std::vector<std::string> ufrags;
-  if (agent_) ufrags.push_back(agent_->local_credentials().ufrag);
+/// Ours before the agent's, newest last.
+std::vector<std::string> Peer::former_ufrags() const {
+  std::vector<std::string> ufrags = memory_.past_local_ufrags;
   if (!memory_.local_ufrag.empty()) ufrags.push_back(memory_.local_ufrag);
+  if (ufrags.size() > kMaxFormerUfrags) ufrags.erase(ufrags.begin(), ufrags.end() - kMaxFormerUfrags);
+  return ufrags;
+}
+
+std::vector<std::string> Peer::ufrags() const {
+  std::vector<std::string> ufrags = former_ufrags();
+  if (agent_) ufrags.push_back(agent_->local_credentials().ufrag);
   return ufrags;
 }
 
@@ -77,13 +85,17 @@ void Peer::add_remembered_paths(Now now) {
   }
 }
 
-/// An authentic check that names our last generation.
+/// An authentic check that names an earlier generation of ours.
 bool Peer::is_known_by_former_ufrag(ByteView message) const {
   const auto username = stun::peek_username(message);
-  if (!username || memory_.local_ufrag.empty() || !username->starts_with(memory_.local_ufrag + ":"))
-    return false;
-  const auto password = derive_password(shared_secret_, context_.keys.public_key, memory_.local_ufrag);
-  return stun::parse_binding_request(message, password).has_value();
+  if (!username) return false;
+  const std::string_view receiver = username->substr(0, username->find(':'));
+  for (const std::string& ufrag : former_ufrags()) {
+    if (ufrag != receiver) continue;
+    const auto password = derive_password(shared_secret_, context_.keys.public_key, ufrag);
+    return stun::parse_binding_request(message, password).has_value();
+  }
+  return false;
 }
 
 }  // namespace causeway::peer

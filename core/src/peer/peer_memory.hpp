@@ -18,7 +18,9 @@ struct PeerMemory {
     friend bool operator==(const Path&, const Path&) = default;
   };
 
-  std::string local_ufrag;   ///< of our newest generation; empty: there was none
+  std::string local_ufrag;  ///< of our newest generation; empty: there was none
+  /// Of those before it, newest last: which one the peer has stored is not known to us.
+  std::vector<std::string> past_local_ufrags;
   std::string remote_ufrag;  ///< of the peer's newest; empty: not known
   std::vector<std::string>
       past_remote_ufrags;                  ///< its earlier ones, newest last: replays of them are no news
@@ -30,6 +32,8 @@ struct PeerMemory {
 };
 
 inline constexpr std::size_t kMaxRememberedUfrags = 8;
+/// Of our own. A peer falls back further only after it was killed so often within seconds, each time.
+inline constexpr std::size_t kMaxFormerUfrags = 4;
 inline constexpr std::size_t kMaxRememberedCandidates = 8;
 inline constexpr std::size_t kMaxRememberedPaths = 8;
 

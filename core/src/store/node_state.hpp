@@ -56,7 +56,8 @@ struct KnownPeer {
   protocol::SignedRecord record;  ///< as received; verify it again on use, it may have expired
   bool in_use = false;            ///< was being reached: to be reached again at once
   std::string local_ufrag;        ///< our newest ICE username fragment for it; empty: never reached
-  std::string remote_ufrag;       ///< its newest for us
+  std::vector<std::string> past_local_ufrags;       ///< those before it, newest last
+  std::string remote_ufrag;                         ///< its newest for us
   std::vector<std::string> past_remote_ufrags;      ///< its earlier ones, newest last
   std::vector<protocol::WireCandidate> candidates;  ///< its own, highest priority first
   /// A pair of addresses that carried data, best first.

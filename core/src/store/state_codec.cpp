@@ -113,10 +113,16 @@ KnownPeer read_peer(const Json& json) {
   peer.in_use = object.boolean("in_use");
   peer.local_ufrag = read_ufrag(object.member("local_ufrag"), "local_ufrag");
   peer.remote_ufrag = read_ufrag(object.member("remote_ufrag"), "remote_ufrag");
-  const Json& past = object.member("past_remote_ufrags");
-  if (!past.is_array() || past.size() > kMaxRememberedUfrags) throw BadMember{"past_remote_ufrags"};
-  for (const Json& ufrag : past)
-    peer.past_remote_ufrags.push_back(read_ufrag(ufrag, "past_remote_ufrags"));
+  const auto read_ufrags = [](const Json& list, const char* name) {
+    if (!list.is_array() || list.size() > kMaxRememberedUfrags) throw BadMember{name};
+    std::vector<std::string> ufrags;
+    for (const Json& ufrag : list)
+      ufrags.push_back(read_ufrag(ufrag, name));
+    return ufrags;
+  };
+  if (const Json* past = object.newer_member("past_local_ufrags"))
+    peer.past_local_ufrags = read_ufrags(*past, "past_local_ufrags");
+  peer.past_remote_ufrags = read_ufrags(object.member("past_remote_ufrags"), "past_remote_ufrags");
   auto candidates = protocol::WireCandidateList::parse(object.member("candidates"));
   if (!candidates || candidates->dropped > 0 || candidates->candidates.size() > kMaxRememberedCandidates)
     throw BadMember{"candidates"};
@@ -203,6 +209,7 @@ Json encode(const std::vector<KnownPeer>& peers) {
                     {"record", peer.record.to_json()},
                     {"in_use", peer.in_use},
                     {"local_ufrag", peer.local_ufrag},
+                    {"past_local_ufrags", peer.past_local_ufrags},
                     {"remote_ufrag", peer.remote_ufrag},
                     {"past_remote_ufrags", peer.past_remote_ufrags},
                     {"candidates", protocol::candidates_to_json(peer.candidates)},

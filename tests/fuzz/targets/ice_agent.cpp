@@ -105,8 +105,8 @@ class Crossfire {
       case 14:
         if ((what & 96) == 96) left_->agent->remove_base(left_bases_[1], world_.now());
         if ((what & 96) == 64)
-          victim.agent->set_former_generation({"former", "former_password_0123456789"},
-                                              {"past", "right_ufrag"});
+          victim.agent->set_former_generations({{"former", "former_password_0123456789"}},
+                                               {"past", "right_ufrag"});
         if ((what & 96) == 32) victim.agent->add_remembered_pair(base, source(), world_.now());
         break;
       default:

@@ -45,10 +45,16 @@ struct AfterARestart : ::testing::Test {
 };
 
 TEST_F(AfterARestart, ACheckByTheFormerNameTellsWhoCalls) {
-  left->agent->set_former_generation(former, {});
+  left->agent->set_former_generations({former}, {});
   EXPECT_TRUE(connects_within(500ms));
   EXPECT_EQ(left->remote_ufrags, std::vector<std::string>{"right_ufrag"});
   EXPECT_EQ(right->remote_ufrags, std::vector<std::string>{"left_ufrag"}) << "by left's own check";
+  EXPECT_EQ(left->agent->counters().unauthentic, 0u);
+}
+
+TEST_F(AfterARestart, ANameBeforeTheFormerOneDoesTheSame) {
+  left->agent->set_former_generations({{"newer", "newer_password_0123456789"}, former}, {});
+  EXPECT_TRUE(connects_within(500ms));
   EXPECT_EQ(left->agent->counters().unauthentic, 0u);
 }
 
@@ -76,14 +82,14 @@ TEST_F(AfterARestart, ACandidateThatIsGoneKeepsNoneOfTheNewGenerationFrozen) {
 }
 
 TEST_F(AfterARestart, TheFormerNameNeedsTheFormerPassword) {
-  left->agent->set_former_generation({"former", "another_password_0123456789"}, {});
+  left->agent->set_former_generations({{"former", "another_password_0123456789"}}, {});
   EXPECT_FALSE(connects_within(3s));
   EXPECT_TRUE(left->remote_ufrags.empty());
 }
 
 // It had used the new one, and was killed before it had stored it.
 TEST_F(AfterARestart, APeerThatStartsAnewMayFallBackToTheFormerName) {
-  left->agent->set_former_generation(former, {});
+  left->agent->set_former_generations({former}, {});
   ASSERT_TRUE(connects_within(500ms));
   world.run_for(2s);
   const auto before = left->agent->counters().unauthentic;
@@ -105,7 +111,7 @@ TEST_F(AfterARestart, APeerThatStartsAnewMayFallBackToTheFormerName) {
 }
 
 TEST_F(AfterARestart, AReplayOfAnEarlierGenerationOfThePeerIsNoNews) {
-  left->agent->set_former_generation(former, {"earlier", "right_zero"});
+  left->agent->set_former_generations({former}, {"earlier", "right_zero"});
   stun::BindingRequest request;
   request.transaction = stun::make_transaction_id(world.random());
   request.username = "former:earlier";

@@ -60,6 +60,7 @@ class StateDirectoryTest : public testing::Test {
     peer.record = protocol::sign(record, keys.secret);
     peer.in_use = true;
     peer.local_ufrag = "ours1234";
+    peer.past_local_ufrags = {"ours1232", "ours1233"};
     peer.remote_ufrag = "theirs12";
     peer.past_remote_ufrags = {"theirs10", "theirs11"};
     peer.candidates = {{"srflx", "udp", *net::Endpoint::parse("198.51.100.9:4000"), "f1", 100}};
@@ -323,6 +324,7 @@ TEST_F(StateDirectoryTest, PeersBeyondTheirBoundsAreDamage) {
   };
   EXPECT_TRUE(refuses([](auto& peer) { peer["local_ufrag"] = std::string(257, 'a'); }));
   EXPECT_TRUE(refuses([](auto& peer) { peer["remote_ufrag"] = 7; }));
+  EXPECT_TRUE(refuses([](auto& peer) { peer["past_local_ufrags"] = std::vector<std::string>(9, "a"); }));
   EXPECT_TRUE(refuses([](auto& peer) { peer["past_remote_ufrags"] = std::vector<std::string>(9, "a"); }));
   EXPECT_TRUE(refuses([](auto& peer) { peer["candidates"] = nlohmann::json::array({1}); }));
   EXPECT_TRUE(refuses([](auto& peer) {
