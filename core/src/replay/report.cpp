@@ -16,7 +16,9 @@ Json id(const std::optional<std::uint32_t>& path) { return path ? Json(*path) : 
 
 Json to_json(const Totals& totals) {
   const double time = std::chrono::duration<double>(totals.time).count();
-  const auto each = [time](double sum) { return time > 0 ? Json(rounded(sum / time)) : Json(nullptr); };
+  // What is shown as no time has no mean: a switch in a nanosecond would cost billions.
+  const bool has_mean = totals.time >= std::chrono::milliseconds(1);
+  const auto each = [&](double sum) { return has_mean ? Json(rounded(sum / time)) : Json(nullptr); };
   return {{"seconds", rounded(time)},
           {"cost", rounded(totals.cost)},
           {"best", rounded(totals.best)},

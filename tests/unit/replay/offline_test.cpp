@@ -86,6 +86,18 @@ TEST_F(Offline, ThePictureShowsPathsAndWhoChoseWhich) {
   EXPECT_TRUE(picture.ends_with("</svg>\n"));
 }
 
+TEST_F(Offline, ATraceOfNoTimeHasNoMeans) {
+  Trace trace = lossy_direct();
+  trace.header.last_step = 100ns;
+  trace.steps.resize(1);
+  const auto outcome = replay_offline(task(trace, shipped_plugin("priority-ice")));
+  ASSERT_TRUE(outcome) << outcome.error().message;
+  const Json report = Json::parse(outcome->report);
+  EXPECT_EQ(report["plugin"]["seconds"], 0.0);
+  EXPECT_TRUE(report["plugin"]["cost_per_second"].is_null());
+  EXPECT_TRUE(report["plugin"]["regret_per_second"].is_null());
+}
+
 TEST_F(Offline, SaysWhatIsWrongWithTheFiles) {
   auto wanted = task(lossy_direct(), shipped_plugin("priority-ice"));
   wanted.trace = "/nonexistent";
