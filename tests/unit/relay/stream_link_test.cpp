@@ -43,7 +43,9 @@ class Server {
     ::getsockname(listener_.get(), reinterpret_cast<sockaddr*>(&storage), &length);
     address_ = *net::Endpoint::from_sockaddr(storage);
   }
-  ~Server() {
+  ~Server() { wait(); }
+  /// Until it has done its work: what it wrote down may be read then.
+  void wait() {
     if (thread_.joinable()) thread_.join();
   }
   const net::Endpoint& address() const { return address_; }
@@ -137,6 +139,7 @@ TEST_F(StreamLinkTest, CarriesMessagesAndDatagramsBothWays) {
   const Bytes out(3 * 100, 'x');
   EXPECT_EQ(link_->carrier()->send(kAnna, {out, 3}).segments_sent, 100U);
   run_until("open Chello Clast closed: it closed the connection");
+  server_.wait();
   EXPECT_EQ(at_server.size(), 7U + 1200U);
   EXPECT_EQ(at_server.substr(7, 12), text_of(relayed(kAnna, "xxx", true)));
 }
