@@ -33,8 +33,26 @@ relayed() { [[ $(types_of alice bob) == *relay* && $(types_of bob alice) == *rel
 pairs() { ask alice explain bob --json | jq -c ".pairs[] | select(.valid and $1)"; }
 is_warm() { [[ -n $(pairs '(.local_type == "relay" or .remote_type == "relay")') ]]; }
 loss_seen() { pairs .selected | jq -e '.loss > 0.04' >/dev/null; }
-# goodput FILE SECONDS: bytes per second of a transfer that may take that long.
-goodput() { on client1 curl -sS -o "$1" --max-time "$2" -w '%{speed_download}\n' "http://$bob_address/file" 2>/dev/null || true; }
+# goodput: bytes per second, the median of seven transfers of 8 s at most.
+goodput() {
+  local i
+  for ((i = 0; i < 7; ++i)); do
+    on client1 curl -sS -o "$lab_dir/got" --max-time 8 -w '%{speed_download}\n' "http://$bob_address/file" 2>/dev/null || true
+  done | sort -n | sed -n 4p
+}
+# numbered: a stream of datagrams to bob; sets sent and missing, from the first that arrived to the last.
+many() { (($(wc -l <"$lab_dir/log/receiver") > 1000)); }
+numbered() {
+  rm -f "$lab_dir/log/receiver"
+  start receiver client2 "$python" -u "$lab_source/numbered_stream.py" receive "$bob_address" $stream_port
+  wait_until 5 "the receiver listens" grep -qs ready "$lab_dir/log/receiver"
+  start sender client1 "$python" -u "$lab_source/numbered_stream.py" send "$bob_address" $stream_port 5
+  wait_until 20 "a thousand datagrams have arrived" many
+  stop sender
+  stop receiver
+  read -r sent missing < <(tail -n +2 "$lab_dir/log/receiver" | awk 'NF == 2 { print $2 }' | sort -n | uniq |
+    awk 'NR == 1 { first = $1 } { last = $1 } END { print last - first + 1, last - first + 1 - NR }')
+}
 explain() { ask alice explain bob | head -40 | indent >&3; }
 
 step "A direct path, and a warm relay"
@@ -55,10 +73,12 @@ table ip lossy {
   }
 }
 END
-before=$(goodput "$lab_dir/got" 8)
+before=$(goodput)
 wait_until 15 "alice has seen the loss" loss_seen
 check "priority-ice stays on the direct path" direct
 ok "goodput: $(human_bytes "$before")/s"
+numbered
+check "of $sent datagrams more than one in fifty is missing: $missing" test $((missing * 50)) -gt "$sent"
 explain
 
 step "Swapped in mid-transfer"
@@ -77,16 +97,9 @@ expect "exit code of curl" 0 "$(cat "$lab_dir/code")"
 check "it arrived whole" cmp -s "$lab_dir/got" "$lab_dir/www/file"
 
 step "On the relay nothing is lost"
-start receiver client2 "$python" -u "$lab_source/numbered_stream.py" receive "$bob_address" $stream_port
-wait_until 5 "the receiver listens" grep -qs ready "$lab_dir/log/receiver"
-start sender client1 "$python" -u "$lab_source/numbered_stream.py" send "$bob_address" $stream_port 5
-many() { (($(wc -l <"$lab_dir/log/receiver") > 1000)); }
-wait_until 20 "a thousand datagrams have arrived" many
-stop sender
-numbers=$(tail -n +2 "$lab_dir/log/receiver" | awk 'NF == 2 { print $2 }' | sort -n | uniq)
-expect "datagrams that are missing among them" 0 \
-  "$(awk 'NR == 1 { first = $1 } { last = $1 } END { print last - first + 1 - NR }' <<<"$numbers")"
+numbered
+expect "datagrams that are missing among $sent" 0 "$missing"
 check "the path is the relay still" relayed
-after=$(goodput "$lab_dir/got" 8)
-# Round trips of a lab are so short that TCP makes up for most of the loss: shown, not judged.
+after=$(goodput)
+# Shown, not judged: over round trips below a millisecond TCP does as it pleases under loss (35 to 334 MB/s were seen).
 ok "goodput: $(human_bytes "$after")/s, $(human_bytes "$before")/s before"
