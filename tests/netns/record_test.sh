@@ -23,6 +23,8 @@ holds() { jq -e "$2" "$lab_dir/$1" >/dev/null; }
 left() { on_one_path && [[ $(link_in_use alice bob) != "$1" ]]; }
 back_on() { on_one_path && [[ $(link_in_use alice bob) == "$1" ]]; }
 
+loss_is_seen() { ask alice explain bob --json | jq -e '[.pairs[] | select(.valid) | .loss // 0] | max > 0.1' >/dev/null; }
+
 step "Two nodes, two links"
 world_two_links delay-ms 10
 two_nodes
@@ -38,7 +40,7 @@ check "one recording at a time" bash -c "! '$bin/causeway' --dir '$lab_dir/alice
 check "which is said" grep -q 'is being recorded at this moment' "$lab_dir/refusal"
 start traffic client1 ping -q -i 0.02 -s 1000 "$bob_address"
 wire "$link" loss 0.2
-sleep 3
+wait_until 10 "alice has measured the loss" loss_is_seen
 wire "$link" loss 0
 wire "$link" cut
 wait_until 10 "both ends have left link $link" left "$link"
